@@ -1,0 +1,90 @@
+// debian_version.cpp - the order of Debian package versions (Debian Policy 5.6.12, deb-version(7)).
+//
+// Every string compares, also ones that are no valid versions: the versions come from signed lists,
+// and an order that is total and never fails is worth more here than a refusal.  Numbers are
+// compared as digit strings, so that no length of them overflows.
+#include "core/base/debian_version.h"
+
+#include <algorithm>
+
+namespace pgx {
+
+namespace {
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// Where a character sorts within a piece of non-digits: "~" before the end of the piece, then
+// letters, then everything else.
+int weight(char c) {
+    if (c == '~') return -1;
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) return static_cast<unsigned char>(c);
+    return static_cast<unsigned char>(c) + 256;
+}
+
+std::string_view take_digits(std::string_view &text) {
+    std::size_t end = 0;
+    while (end < text.size() && is_digit(text[end])) ++end;
+    std::string_view digits = text.substr(0, end);
+    text.remove_prefix(end);
+    digits.remove_prefix(std::min(digits.find_first_not_of('0'), digits.size()));
+    return digits;
+}
+
+std::strong_ordering compare_numbers(std::string_view a, std::string_view b) {
+    if (a.size() != b.size()) return a.size() <=> b.size();
+    return a.compare(b) <=> 0;
+}
+
+// Compares an upstream version or a revision.
+std::strong_ordering compare_parts(std::string_view a, std::string_view b) {
+    while (!a.empty() || !b.empty()) {
+        while ((!a.empty() && !is_digit(a[0])) || (!b.empty() && !is_digit(b[0]))) {
+            const int left = a.empty() || is_digit(a[0]) ? 0 : weight(a[0]);
+            const int right = b.empty() || is_digit(b[0]) ? 0 : weight(b[0]);
+            if (left != right) return left <=> right;
+            // Equal and not both at the end of the piece, so both have a character here.
+            a.remove_prefix(1);
+            b.remove_prefix(1);
+        }
+        const std::string_view left = take_digits(a);
+        const std::string_view right = take_digits(b);
+        if (const auto order = compare_numbers(left, right); order != 0) return order;
+    }
+    return std::strong_ordering::equal;
+}
+
+struct Parts {
+    std::string_view epoch, upstream, revision;
+};
+
+// The epoch ends at the first colon, the revision begins after the last hyphen; without them they
+// are empty, which compares like "0".
+Parts split(std::string_view version) {
+    Parts parts;
+    if (const auto colon = version.find(':'); colon != std::string_view::npos) {
+        parts.epoch = version.substr(0, colon);
+        version.remove_prefix(colon + 1);
+    }
+    if (const auto hyphen = version.rfind('-'); hyphen != std::string_view::npos) {
+        parts.revision = version.substr(hyphen + 1);
+        version = version.substr(0, hyphen);
+    }
+    parts.upstream = version;
+    return parts;
+}
+
+}  // namespace
+
+std::strong_ordering compare_debian_versions(std::string_view a, std::string_view b) {
+    const Parts left = split(a);
+    const Parts right = split(b);
+    if (const auto order = compare_parts(left.epoch, right.epoch); order != 0) return order;
+    if (const auto order = compare_parts(left.upstream, right.upstream); order != 0) return order;
+    return compare_parts(left.revision, right.revision);
+}
+
+std::string upstream_version(std::string_view version) {
+    return std::string(split(version).upstream);
+}
+
+}  // namespace pgx

@@ -1,0 +1,59 @@
+// protocol.h - what backend and helper say to each other.
+//
+// The backend writes one JSON document, the request, to the helper's standard input and closes it. The helper answers
+// with JSON lines on standard output: any number of events, then exactly one result or one error, then it ends.
+//
+//   request   {"op": "refresh", ...} | {"op": "fetch", ...}
+//   event     {"event": "progress", "phase": "download", "item": "postgresql-18-semver", "done": 1024, "total": 39812}
+//             {"event": "notice", "message": "...", "detail": "...", "hint": "..."}
+//             {"event": "releases", "rows": [release, ...]}            (refresh only, batches of at most 500)
+//   result    {"result": {...}}
+//   error     {"error": {"code": "digest_mismatch", "message": "...", "detail": "...", "hint": "..."}}
+//
+// Request "refresh":
+//   {"op": "refresh", "platform": platform, "cache": "/abs/dir", "extension_names": "auto" | "always",
+//    "registry": {"name": "system", "kind": "apt", "source": "", "state": "token of the last refresh or empty"}}
+//   result: {"unchanged": bool, "state": "token", "repositories": n, "packages": n, "extension_names": bool,
+//            "requests": n, "bytes": n}
+//   When unchanged is false, the releases events hold all releases of the registry; the backend replaces what it has.
+//   A token stands for the complete content of the releases rows; it is compared as a string only.
+//
+// release: {"package", "version", "architecture", "summary", "description", "homepage", "depends", "repository",
+//           "url", "size", "sha256", "signer", "extensions": ["vector"] | null when not known}
+//
+// Request "fetch":
+//   {"op": "fetch", "platform": platform, "cache": "/abs/dir", "staging": "/abs/dir",
+//    "artifacts": [{"package", "version", "registry", "kind": "apt", "source", "url", "size", "sha256", "signer"}]}
+//   Unpacks each into <staging>/<package>/{share,lib}/... .   result: {"receipts": [receipt, ...]} in the same order.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/base/json.h"
+#include "core/base/result.h"
+
+namespace pgx {
+
+// The longest line either side accepts, in bytes.
+inline constexpr std::size_t protocol_line_limit = 16 * 1024 * 1024;
+
+// The object that stands behind "error" in an error line. What cannot be read as one becomes helper_failed.
+Json error_to_json(const Error &error);
+Error error_from_json(const Json &json);
+
+// How core code tells what it is doing and learns that it should stop. The helper's implementation writes JSON
+// lines; tests collect them. The core never asks who listens.
+class Reporter {
+   public:
+    virtual ~Reporter() = default;
+    // `done` and `total` in bytes, or files where the phase has no bytes; total 0 means unknown. Cheap: implementations
+    // limit the rate.
+    virtual void progress(std::string_view phase, std::string_view item, std::uint64_t done,
+                          std::uint64_t total) = 0;
+    virtual void notice(std::string_view message, std::string_view detail, std::string_view hint) = 0;
+    virtual void releases(Json rows) = 0;
+};
+
+}  // namespace pgx

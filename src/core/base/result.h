@@ -1,0 +1,54 @@
+// result.h - Result<T>: a value or an Error, and TRY to pass errors on.
+//
+//     Result<std::string> read(const Path &path);
+//
+//     Result<void> copy(const Path &from, const Path &to) {
+//         std::string bytes = TRY(read(from));
+//         TRY(write(to, bytes));
+//         return {};
+//     }
+//
+// std::expected is the standard's type for this; deriving from it adds the one thing it lacks,
+// [[nodiscard]] on the type, so that no error is dropped by accident.
+#pragma once
+
+#include <expected>
+#include <utility>
+
+#include "core/base/error.h"
+
+namespace pgx {
+
+template <typename T>
+class [[nodiscard]] Result : public std::expected<T, Error> {
+   public:
+    using std::expected<T, Error>::expected;
+    using value_type = T;
+};
+
+template <>
+class [[nodiscard]] Result<void> : public std::expected<void, Error> {
+   public:
+    using std::expected<void, Error>::expected;
+    using value_type = void;
+};
+
+inline std::unexpected<Error> fail(Error error) { return std::unexpected<Error>(std::move(error)); }
+
+inline std::unexpected<Error> fail(ErrorCode code, std::string message, std::string detail = {},
+                                   std::string hint = {}) {
+    return std::unexpected<Error>(
+        Error{code, std::move(message), std::move(detail), std::move(hint)});
+}
+
+}  // namespace pgx
+
+// The value of a Result, or return its error from the enclosing function. A GNU statement
+// expression: g++ and clang++ are the compilers that PostgreSQL extensions are built with here.
+#define TRY(expression)                                                        \
+    __extension__({                                                            \
+        auto &&try_result_ = (expression);                                     \
+        if (!try_result_.has_value()) [[unlikely]]                             \
+            return std::unexpected<::pgx::Error>(std::move(try_result_).error()); \
+        *std::move(try_result_);                                               \
+    })
