@@ -1,0 +1,182 @@
+// job.cpp - reading, checking and carrying out requests.
+#include "core/registry/job.h"
+
+#include <map>
+#include <set>
+#include <utility>
+
+#include "core/base/names.h"
+
+namespace pgx {
+
+namespace {
+
+std::unexpected<Error> wrong(const char *member, std::string_view why) {
+    return fail(ErrorCode::invalid_argument,
+                "member \"" + std::string(member) + "\" " + std::string(why));
+}
+
+// An absolute path without "." and "..": it is what the sandbox will be opened for.
+Result<std::string> absolute_path(const Json &json, const char *member) {
+    const std::string path = TRY(json_string(json, member));
+    if (!path.starts_with('/')) return wrong(member, "must be an absolute path");
+    std::string_view rest = path;
+    while (!rest.empty()) {
+        rest.remove_prefix(1);  // the slash
+        const std::string_view component = rest.substr(0, rest.find('/'));
+        if (component == "." || component == "..")
+            return wrong(member, "must not contain \".\" or \"..\"");
+        rest.remove_prefix(component.size());
+    }
+    return path;
+}
+
+Result<std::string> name(const Json &json, const char *member, std::string_view kind) {
+    const std::string value = TRY(json_string(json, member));
+    TRY(check_name(kind, value));
+    return value;
+}
+
+// Versions appear in file names of the cache and in messages.
+Result<std::string> version(const Json &json) {
+    const std::string value = TRY(json_string(json, "version"));
+    if (value.empty() || value.size() > 255)
+        return wrong("version", "must have between 1 and 255 characters");
+    for (char c : value)
+        if (c <= ' ' || c > '~' || c == '/' || c == '\\' || c == '"')
+            return wrong("version", "contains a character that no version has");
+    return value;
+}
+
+Result<RefreshJob> read_refresh(const Json &json) {
+    RefreshJob job;
+    job.request.platform = TRY(platform_from_json(json.value("platform", Json())));
+    job.request.cache = TRY(absolute_path(json, "cache"));
+    const std::string extension_names = TRY(json_string(json, "extension_names", "auto"));
+    if (extension_names != "auto" && extension_names != "always")
+        return wrong("extension_names", "must be \"auto\" or \"always\"");
+    job.request.extension_names = extension_names == "always";
+    const auto registry = json.find("registry");
+    if (registry == json.end() || !registry->is_object())
+        return wrong("registry", "must be an object");
+    job.request.registry = TRY(name(*registry, "name", "registry"));
+    job.kind = TRY(name(*registry, "kind", "registry kind"));
+    job.request.source = TRY(json_string(*registry, "source", ""));
+    job.request.state = TRY(json_string(*registry, "state", ""));
+    return job;
+}
+
+Result<Artifact> read_artifact(const Json &json) {
+    Artifact artifact;
+    artifact.package = TRY(name(json, "package", "package"));
+    artifact.version = TRY(version(json));
+    artifact.registry = TRY(name(json, "registry", "registry"));
+    artifact.source = TRY(json_string(json, "source", ""));
+    artifact.url = TRY(json_string(json, "url"));
+    if (artifact.url.empty()) return wrong("url", "must not be empty");
+    artifact.size = TRY(json_unsigned(json, "size"));
+    if (artifact.size == 0) return wrong("size", "must not be 0");
+    artifact.sha256 = TRY(json_string(json, "sha256"));
+    if (artifact.sha256.size() != 64 ||
+        artifact.sha256.find_first_not_of("0123456789abcdef") != std::string::npos)
+        return wrong("sha256", "must be 64 lower-case hexadecimal digits");
+    artifact.signer = TRY(json_string(json, "signer", ""));
+    return artifact;
+}
+
+Result<FetchJob> read_fetch(const Json &json) {
+    FetchJob job;
+    job.request.platform = TRY(platform_from_json(json.value("platform", Json())));
+    job.request.cache = TRY(absolute_path(json, "cache"));
+    job.request.staging = TRY(absolute_path(json, "staging"));
+    const auto artifacts = json.find("artifacts");
+    if (artifacts == json.end() || !artifacts->is_array() || artifacts->empty())
+        return wrong("artifacts", "must be an array that is not empty");
+    std::set<std::string> packages;
+    for (const Json &element : *artifacts) {
+        auto artifact = read_artifact(element);
+        if (!artifact) return fail(std::move(artifact.error()).prefixed("in \"artifacts\""));
+        auto kind = name(element, "kind", "registry kind");
+        if (!kind) return fail(std::move(kind.error()).prefixed("in \"artifacts\""));
+        // Each package has one directory in staging.
+        if (!packages.insert(artifact->package).second)
+            return wrong("artifacts", "names package \"" + artifact->package + "\" twice");
+        job.request.artifacts.push_back(std::move(*artifact));
+        job.kinds.push_back(std::move(*kind));
+    }
+    return job;
+}
+
+Json to_json(const RefreshResult &result) {
+    return Json{{"unchanged", result.unchanged},
+                {"state", result.state},
+                {"repositories", result.repositories},
+                {"packages", result.packages},
+                {"extension_names", result.extension_names},
+                {"requests", result.requests},
+                {"bytes", result.bytes}};
+}
+
+Result<Json> perform_refresh(const RefreshJob &job, const RegistryMaker &make, FileSystem &fs,
+                             Reporter &reporter) {
+    const std::unique_ptr<Registry> registry = TRY(make(job.kind, fs));
+    return to_json(TRY(registry->refresh(job.request, reporter)));
+}
+
+Result<Json> perform_fetch(const FetchJob &job, const RegistryMaker &make, FileSystem &fs,
+                           Reporter &reporter) {
+    // All kinds are looked up before the first byte is fetched.
+    struct Group {
+        std::unique_ptr<Registry> registry;
+        std::vector<std::size_t> positions;
+    };
+    std::map<std::string, Group> groups;
+    for (std::size_t i = 0; i < job.kinds.size(); ++i) {
+        Group &group = groups[job.kinds[i]];
+        if (group.registry == nullptr) group.registry = TRY(make(job.kinds[i], fs));
+        group.positions.push_back(i);
+    }
+    Json receipts = Json::array();
+    for (std::size_t i = 0; i < job.kinds.size(); ++i) receipts.push_back(nullptr);
+    for (auto &[kind, group] : groups) {
+        FetchRequest request = job.request;
+        request.artifacts.clear();
+        for (std::size_t position : group.positions)
+            request.artifacts.push_back(job.request.artifacts[position]);
+        const std::vector<Receipt> fetched = TRY(group.registry->fetch(request, reporter));
+        if (fetched.size() != group.positions.size())
+            return fail(ErrorCode::internal, "registry kind \"" + kind + "\" answered " +
+                                                 std::to_string(group.positions.size()) +
+                                                 " artifacts with " +
+                                                 std::to_string(fetched.size()) + " receipts");
+        for (std::size_t i = 0; i < fetched.size(); ++i)
+            receipts[group.positions[i]] = to_json(fetched[i]);
+    }
+    return Json{{"receipts", std::move(receipts)}};
+}
+
+}  // namespace
+
+Result<Job> read_job(const Json &request) {
+    if (!request.is_object())
+        return fail(ErrorCode::invalid_argument, "the request must be an object");
+    const std::string operation = TRY(json_string(request, "op"));
+    if (operation == "refresh") return Job(TRY(read_refresh(request)));
+    if (operation == "fetch") return Job(TRY(read_fetch(request)));
+    return wrong("op", "must be \"refresh\" or \"fetch\"");
+}
+
+std::vector<std::string> writable_directories(const Job &job) {
+    if (const auto *refresh = std::get_if<RefreshJob>(&job)) return {refresh->request.cache};
+    const FetchRequest &fetch = std::get<FetchJob>(job).request;
+    return {fetch.cache, fetch.staging};
+}
+
+Result<Json> perform(const Job &job, const RegistryMaker &make, FileSystem &fs,
+                     Reporter &reporter) {
+    if (const auto *refresh = std::get_if<RefreshJob>(&job))
+        return perform_refresh(*refresh, make, fs, reporter);
+    return perform_fetch(std::get<FetchJob>(job), make, fs, reporter);
+}
+
+}  // namespace pgx
