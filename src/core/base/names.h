@@ -1,6 +1,7 @@
 // names.h - names of extensions and packages, checked once, at the door.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>

@@ -1,0 +1,369 @@
+-- pgx 0.1.0: catalog, functions and views of the schema pgx.
+--
+-- The catalog records decisions (registries, what is installed and why) and what was learnt from registries (releases).  Files
+-- belong to the whole cluster, so the catalog lives in one database, the home database; take_home() below refuses a second
+-- one.  Everybody may read the catalog; only the functions write it.  They run as the extension's owner, a superuser, with
+-- a pinned search_path, and PUBLIC may not call those that change anything.
+
+\echo Use "CREATE EXTENSION pgx" to load this file. \quit
+
+CREATE FUNCTION pgx.take_home() RETURNS void
+    LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'pgx_take_home';
+COMMENT ON FUNCTION pgx.take_home() IS 'makes this database the home of pgx; called by CREATE EXTENSION';
+REVOKE EXECUTE ON FUNCTION pgx.take_home() FROM PUBLIC;
+SELECT pgx.take_home();
+
+--
+-- The catalog
+--
+
+CREATE TABLE pgx.registries (
+    name         text PRIMARY KEY,
+    kind         text NOT NULL,
+    source       text NOT NULL DEFAULT '',
+    priority     integer NOT NULL DEFAULT 500,
+    enabled      boolean NOT NULL DEFAULT true,
+    packages     integer,
+    refreshed_at timestamptz,
+    added_at     timestamptz NOT NULL DEFAULT now(),
+    added_by     text NOT NULL DEFAULT session_user,
+    state        text NOT NULL DEFAULT ''
+);
+COMMENT ON TABLE pgx.registries IS 'places that list and serve releases';
+COMMENT ON COLUMN pgx.registries.source IS 'where it is, in the syntax of its kind; empty: the host''s own configuration';
+COMMENT ON COLUMN pgx.registries.priority IS 'the registry with the higher number wins a name that several offer';
+COMMENT ON COLUMN pgx.registries.state IS 'stands for the content of pgx.releases as of the last refresh';
+
+CREATE TABLE pgx.releases (
+    registry     text NOT NULL REFERENCES pgx.registries ON DELETE CASCADE ON UPDATE CASCADE,
+    name         text NOT NULL,
+    package      text NOT NULL,
+    version      text NOT NULL,
+    repository   text NOT NULL DEFAULT '',
+    architecture text NOT NULL DEFAULT '',
+    extensions   text[],
+    summary      text NOT NULL DEFAULT '',
+    description  text NOT NULL DEFAULT '',
+    homepage     text NOT NULL DEFAULT '',
+    depends      text NOT NULL DEFAULT '',
+    url          text NOT NULL,
+    size         bigint NOT NULL,
+    sha256       text NOT NULL,
+    signer       text NOT NULL DEFAULT '',
+    PRIMARY KEY (registry, package, version, repository)
+);
+CREATE INDEX ON pgx.releases (name);
+CREATE INDEX ON pgx.releases (package);
+CREATE INDEX ON pgx.releases USING gin (extensions);
+COMMENT ON TABLE pgx.releases IS 'what the registries offer for this server''s PostgreSQL major, as of the last refresh';
+COMMENT ON COLUMN pgx.releases.name IS 'the package''s name without what all packages of the registry share';
+COMMENT ON COLUMN pgx.releases.extensions IS 'what CREATE EXTENSION takes from it; null: not known before it is unpacked';
+
+CREATE TABLE pgx.installed (
+    package      text PRIMARY KEY,
+    version      text NOT NULL,
+    extensions   text[] NOT NULL,
+    registry     text NOT NULL,
+    requested    boolean NOT NULL,
+    pinned       boolean NOT NULL DEFAULT false,
+    installed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    change       uuid NOT NULL,
+    url          text NOT NULL,
+    sha256       text NOT NULL,
+    signer       text NOT NULL
+);
+COMMENT ON TABLE pgx.installed IS 'packages whose files pgx has put in place';
+COMMENT ON COLUMN pgx.installed.requested IS 'somebody asked for it by name; false: it came because another package requires it';
+
+CREATE TABLE pgx.installed_extensions (
+    extension       text PRIMARY KEY,
+    package         text NOT NULL REFERENCES pgx.installed ON DELETE CASCADE,
+    default_version text NOT NULL,
+    comment         text NOT NULL,
+    requires        text[] NOT NULL,
+    trusted         boolean NOT NULL,
+    preload         text[] NOT NULL
+);
+COMMENT ON TABLE pgx.installed_extensions IS 'the extensions of the installed packages, as their control files say';
+COMMENT ON COLUMN pgx.installed_extensions.preload IS 'libraries that have to be in shared_preload_libraries';
+
+CREATE TABLE pgx.files (
+    path     text PRIMARY KEY,
+    package  text NOT NULL REFERENCES pgx.installed ON DELETE CASCADE,
+    kind     text NOT NULL,
+    size     bigint NOT NULL,
+    mode     text NOT NULL,
+    sha256   text NOT NULL
+);
+COMMENT ON TABLE pgx.files IS 'every file that pgx has put in place, relative to pgx.directory';
+
+CREATE TABLE pgx.history (
+    change           uuid PRIMARY KEY,
+    at               timestamptz NOT NULL DEFAULT clock_timestamp(),
+    action           text NOT NULL,
+    package          text NOT NULL,
+    version          text,
+    previous_version text,
+    registry         text,
+    url              text,
+    sha256           text,
+    signer           text,
+    "session_user"   text NOT NULL,
+    role             text NOT NULL,
+    client           text
+);
+CREATE INDEX ON pgx.history (at);
+COMMENT ON TABLE pgx.history IS 'every change that was committed; its row is the commit record of the change''s files';
+
+SELECT pg_catalog.pg_extension_config_dump('pgx.registries', '');
+SELECT pg_catalog.pg_extension_config_dump('pgx.installed', '');
+SELECT pg_catalog.pg_extension_config_dump('pgx.installed_extensions', '');
+SELECT pg_catalog.pg_extension_config_dump('pgx.files', '');
+SELECT pg_catalog.pg_extension_config_dump('pgx.history', '');
+
+GRANT USAGE ON SCHEMA pgx TO PUBLIC;
+GRANT SELECT ON pgx.registries, pgx.releases, pgx.installed, pgx.installed_extensions, pgx.files, pgx.history TO PUBLIC;
+
+--
+-- Set up
+--
+
+CREATE FUNCTION pgx.setup(OUT setting text, OUT value text, OUT changed boolean) RETURNS SETOF record
+    LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_setup';
+COMMENT ON FUNCTION pgx.setup() IS 'makes pgx''s directories and puts them on extension_control_path and dynamic_library_path';
+
+CREATE FUNCTION pgx.platform(OUT postgresql integer, OUT os text, OUT os_version text, OUT libc text, OUT libc_version text,
+                             OUT architecture text) RETURNS record
+    LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'pgx_platform';
+COMMENT ON FUNCTION pgx.platform() IS 'what a build must match to work on this server';
+
+--
+-- Registries
+--
+
+CREATE FUNCTION pgx.add_registry(name text, source text DEFAULT '', kind text DEFAULT NULL, priority integer DEFAULT 500) RETURNS text
+    LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_add_registry';
+COMMENT ON FUNCTION pgx.add_registry(text, text, text, integer) IS 'adds a registry; without a source: the host''s own apt configuration';
+
+CREATE FUNCTION pgx.alter_registry(name text, source text DEFAULT NULL, priority integer DEFAULT NULL, enabled boolean DEFAULT NULL,
+                                   rename_to text DEFAULT NULL) RETURNS text
+    LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_alter_registry';
+COMMENT ON FUNCTION pgx.alter_registry(text, text, integer, boolean, text) IS 'changes what is not null';
+
+CREATE FUNCTION pgx.drop_registry(name text) RETURNS text
+    LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_drop_registry';
+COMMENT ON FUNCTION pgx.drop_registry(text) IS 'forgets a registry; what was installed from it stays';
+
+CREATE FUNCTION pgx.refresh(registry text DEFAULT NULL, extension_names boolean DEFAULT false,
+                            OUT name text, OUT status text, OUT packages integer, OUT repositories integer, OUT requests integer,
+                            OUT bytes bigint, OUT milliseconds integer) RETURNS SETOF record
+    LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_refresh';
+COMMENT ON FUNCTION pgx.refresh(text, boolean) IS 'asks the registries what is new';
+
+--
+-- Find
+--
+
+CREATE FUNCTION pgx.version_key(version text) RETURNS bytea
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pgx_version_key';
+COMMENT ON FUNCTION pgx.version_key(text) IS 'orders package versions as Debian does: ORDER BY pgx.version_key(version)';
+
+CREATE FUNCTION pgx.upstream_version(version text) RETURNS text
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pgx_upstream_version';
+COMMENT ON FUNCTION pgx.upstream_version(text) IS 'the version without what the packager added to it';
+
+-- The newest release of every package, with the names it can be installed by.  A registry that does not say which extensions
+-- a package holds offers it under the package's short name.
+CREATE VIEW pgx.offers AS
+    SELECT DISTINCT ON (n.name, r.package, r.registry)
+           n.name, r.package, r.version, r.registry, g.priority, r.summary, r.description, r.extensions, r.size
+      FROM pgx.releases AS r
+      JOIN pgx.registries AS g ON g.name OPERATOR(pg_catalog.=) r.registry AND g.enabled
+     CROSS JOIN LATERAL pg_catalog.unnest(
+               CASE WHEN pg_catalog.cardinality(r.extensions) OPERATOR(pg_catalog.>) 0 THEN r.extensions
+                    ELSE ARRAY[r.name] END) AS n(name)
+     ORDER BY n.name, r.package, r.registry, pgx.version_key(r.version) DESC;
+COMMENT ON VIEW pgx.offers IS 'the newest release of every package, one row for each name it can be installed by';
+GRANT SELECT ON pgx.offers TO PUBLIC;
+
+-- Looking must work for everybody, fetching is for those who may call refresh(): an empty catalog is filled by the first such caller.
+CREATE FUNCTION pgx.ensure_refreshed() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM pgx.registries WHERE refreshed_at IS NOT NULL OR NOT enabled) THEN
+        RETURN;
+    END IF;
+    IF pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean
+       OR NOT has_function_privilege('pgx.refresh(text,boolean)', 'EXECUTE') THEN
+        RAISE NOTICE 'no registry has been read yet'
+            USING HINT = 'Somebody who may call it runs SELECT pgx.refresh() once, on the primary.';
+        RETURN;
+    END IF;
+    PERFORM pgx.refresh();
+END
+$$;
+COMMENT ON FUNCTION pgx.ensure_refreshed() IS 'fills an empty catalog if the caller may call pgx.refresh()';
+
+CREATE FUNCTION pgx.available(OUT name text, OUT version text, OUT installed text, OUT comment text, OUT package text,
+                              OUT registry text) RETURNS SETOF record
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM pgx.ensure_refreshed();
+    RETURN QUERY
+        SELECT DISTINCT ON (o.name)
+               o.name, pgx.upstream_version(o.version),
+               (SELECT pgx.upstream_version(i.version) FROM pgx.installed AS i WHERE i.package = o.package),
+               o.summary, o.package, o.registry
+          FROM pgx.offers AS o
+         ORDER BY o.name, o.priority DESC, pgx.version_key(o.version) DESC, o.registry;
+END
+$$;
+COMMENT ON FUNCTION pgx.available() IS 'everything that pgx.install() can install, with the version that is installed';
+
+CREATE FUNCTION pgx.search(query text, OUT name text, OUT version text, OUT installed text, OUT comment text, OUT package text,
+                           OUT registry text) RETURNS SETOF record
+    LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    words text[] := regexp_split_to_array(lower(btrim(query)), '\s+');
+BEGIN
+    PERFORM pgx.ensure_refreshed();
+    RETURN QUERY
+        SELECT a.name, a.version, a.installed, a.comment, a.package, a.registry
+          FROM pgx.available() AS a
+          JOIN pgx.offers AS o ON o.name = a.name AND o.package = a.package AND o.registry = a.registry
+         WHERE (SELECT bool_and(strpos(lower(concat_ws(' ', o.name, o.package, o.summary, o.description)), w) > 0)
+                  FROM unnest(words) AS w)
+         ORDER BY o.name <> lower(btrim(query)),
+                  strpos(lower(o.name), words[1]) = 0,
+                  (SELECT count(*) FROM unnest(words) AS w WHERE strpos(lower(o.summary), w) = 0),
+                  o.name;
+END
+$$;
+COMMENT ON FUNCTION pgx.search(text) IS 'what is available and has every word of the query in its name or description; best matches first';
+
+CREATE FUNCTION pgx.versions(name text, OUT version text, OUT package text, OUT registry text, OUT repository text, OUT size text,
+                             OUT installed boolean) RETURNS SETOF record
+    LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM pgx.ensure_refreshed();
+    RETURN QUERY
+        SELECT r.version, r.package, r.registry, r.repository, pg_size_pretty(r.size),
+               EXISTS (SELECT FROM pgx.installed AS i WHERE i.package = r.package AND i.version = r.version)
+          FROM pgx.releases AS r
+          JOIN pgx.registries AS g ON g.name = r.registry
+         WHERE versions.name IN (r.name, r.package) OR r.extensions @> ARRAY[versions.name]
+               OR r.package IN (SELECT e.package FROM pgx.installed_extensions AS e WHERE e.extension = versions.name)
+         ORDER BY g.priority DESC, pgx.version_key(r.version) DESC, r.registry, r.repository;
+END
+$$;
+COMMENT ON FUNCTION pgx.versions(text) IS 'every release of a package, newest first';
+
+CREATE FUNCTION pgx.info(name text, OUT property text, OUT value text) RETURNS SETOF record
+    LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    r record;
+    i record;
+BEGIN
+    PERFORM pgx.ensure_refreshed();
+    SELECT o.* INTO r
+      FROM pgx.releases AS o JOIN pgx.registries AS g ON g.name = o.registry
+     WHERE info.name IN (o.name, o.package) OR o.extensions @> ARRAY[info.name]
+           OR o.package IN (SELECT e.package FROM pgx.installed_extensions AS e WHERE e.extension = info.name)
+     ORDER BY coalesce(o.extensions @> ARRAY[info.name], false) DESC, g.priority DESC, pgx.version_key(o.version) DESC
+     LIMIT 1;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+            MESSAGE = format('no registry offers "%s"', info.name),
+            HINT = 'Look for it with pgx.search(text), or update the lists with pgx.refresh().';
+    END IF;
+    SELECT * INTO i FROM pgx.installed AS p WHERE p.package = r.package;
+    RETURN QUERY
+        SELECT v.property, v.value
+          FROM (VALUES (1, 'name', info.name),
+                       (2, 'comment', r.summary),
+                       (3, 'version', r.version),
+                       (4, 'installed', coalesce(i.version, 'no')),
+                       (5, 'extensions', array_to_string(coalesce(i.extensions, r.extensions), ', ')),
+                       (6, 'package', r.package),
+                       (7, 'registry', r.registry || coalesce(nullif(' (' || r.repository || ')', ' ()'), '')),
+                       (8, 'size', pg_size_pretty(r.size)),
+                       (9, 'homepage', nullif(r.homepage, '')),
+                       (10, 'depends', nullif(r.depends, '')),
+                       (11, 'signed by', nullif(r.signer, '')),
+                       (12, 'sha256', r.sha256),
+                       (13, 'description', nullif(r.description, ''))) AS v(n, property, value)
+         WHERE v.value IS NOT NULL
+         ORDER BY v.n;
+END
+$$;
+COMMENT ON FUNCTION pgx.info(text) IS 'what is known of one extension or package, a property a row';
+
+--
+-- Act
+--
+
+CREATE TYPE pgx.installation AS (extension text, action text, version text, source text, next_step text);
+COMMENT ON TYPE pgx.installation IS 'what pgx.install() did, a row an extension';
+
+CREATE TYPE pgx.planned AS (extension text, action text, version text, package text, source text, download text, files integer);
+COMMENT ON TYPE pgx.planned IS 'what pgx.install() would do, a row an extension';
+
+CREATE FUNCTION pgx.plan(names text[], version text DEFAULT NULL, registry text DEFAULT NULL) RETURNS SETOF pgx.planned
+    LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_plan';
+COMMENT ON FUNCTION pgx.plan(text[], text, text) IS 'what install() would do: downloads and inspects, changes nothing';
+
+CREATE FUNCTION pgx.plan(name text, version text DEFAULT NULL, registry text DEFAULT NULL) RETURNS SETOF pgx.planned
+    LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_plan';
+COMMENT ON FUNCTION pgx.plan(text, text, text) IS 'what install() would do: downloads and inspects, changes nothing';
+
+CREATE FUNCTION pgx.install(names text[], version text DEFAULT NULL, registry text DEFAULT NULL) RETURNS SETOF pgx.installation
+    LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_install';
+COMMENT ON FUNCTION pgx.install(text[], text, text) IS 'installs extensions and what they require, all or nothing';
+
+CREATE FUNCTION pgx.install(name text, version text DEFAULT NULL, registry text DEFAULT NULL) RETURNS SETOF pgx.installation
+    LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_install';
+COMMENT ON FUNCTION pgx.install(text, text, text) IS 'installs an extension and what it requires';
+
+--
+-- Look
+--
+
+CREATE FUNCTION pgx.progress_entries(OUT pid integer, OUT command text, OUT phase text, OUT item text, OUT done bigint, OUT total bigint,
+                                     OUT started_at timestamptz) RETURNS SETOF record
+    LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'pgx_progress_entries';
+COMMENT ON FUNCTION pgx.progress_entries() IS 'the rows of pgx.progress';
+
+CREATE VIEW pgx.progress AS
+    SELECT pid, command, phase, item,
+           CASE WHEN total OPERATOR(pg_catalog.>) 0
+                THEN pg_catalog.format('%s of %s', pg_catalog.pg_size_pretty(done), pg_catalog.pg_size_pretty(total))
+                ELSE pg_catalog.pg_size_pretty(done) END AS bytes,
+           CASE WHEN total OPERATOR(pg_catalog.>) 0
+                THEN (100 OPERATOR(pg_catalog.*) done) OPERATOR(pg_catalog./) total END AS percent,
+           pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) started_at AS elapsed
+      FROM pgx.progress_entries();
+COMMENT ON VIEW pgx.progress IS 'calls of pgx that are under way in any session of the cluster';
+GRANT SELECT ON pgx.progress TO PUBLIC;
+
+REVOKE EXECUTE ON FUNCTION
+    pgx.setup(),
+    pgx.add_registry(text, text, text, integer),
+    pgx.alter_registry(text, text, integer, boolean, text),
+    pgx.drop_registry(text),
+    pgx.refresh(text, boolean),
+    pgx.plan(text[], text, text),
+    pgx.plan(text, text, text),
+    pgx.install(text[], text, text),
+    pgx.install(text, text, text)
+FROM PUBLIC;

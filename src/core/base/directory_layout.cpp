@@ -1,0 +1,32 @@
+#include "core/base/directory_layout.h"
+
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+namespace pgx {
+
+Result<void> make_directories(FileSystem &fs, const DirectoryLayout &layout) {
+    TRY(fs.make_directories(layout.root, 0700));
+    std::optional<FileInfo> root = TRY(fs.info(layout.root));
+    if (!root || root->type != FileType::directory)
+        return fail(ErrorCode::wrong_state, "\"" + layout.root + "\" is not a directory", "",
+                    "Set pgx.directory to a directory of the server's own, or remove what is in its place.");
+    // Whoever may write there can put code into the server.
+    if (root->owner != geteuid() || (root->mode & 0022) != 0)
+        return fail(ErrorCode::wrong_state, "directory \"" + layout.root + "\" is not the server's alone",
+                    "Its owner has to be the user that the server runs as, and nobody else may write to it.",
+                    "Change its owner and mode (chmod go-w), or set pgx.directory to another place.");
+
+    for (const std::string &directory :
+         {layout.share() + "/extension", layout.library(), layout.receipts(), layout.journal(),
+          layout.staging(), layout.cache()})
+        TRY(fs.make_directories(directory, 0755));
+
+    struct statvfs volume {};
+    if (statvfs(layout.library().c_str(), &volume) == 0 && (volume.f_flag & ST_NOEXEC) != 0)
+        return fail(ErrorCode::no_exec, "libraries cannot be loaded from \"" + layout.root + "\"",
+                    "Its file system is mounted noexec.");
+    return {};
+}
+
+}  // namespace pgx

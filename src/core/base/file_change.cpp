@@ -1,0 +1,211 @@
+#include "core/base/file_change.h"
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+#include "core/base/json.h"
+
+namespace pgx {
+
+namespace {
+
+constexpr std::uint64_t journal_limit = 16 * 1024 * 1024;
+constexpr const char *journal_suffix = ".json";
+
+// Directories that exist for good; all others below share/ come and go with their files.
+bool is_permanent(const std::string &directory) {
+    return directory == "share" || directory == "share/extension" || directory == "lib" ||
+           directory == "receipts" || directory == ".";
+}
+
+int visibility_rank(const FileStep &step) {
+    if (step.path.starts_with("receipts/")) return 3;
+    if (step.path.ends_with(".control")) return 2;
+    if (step.path.starts_with("lib/")) return 0;
+    return 1;
+}
+
+Json steps_to_json(const std::string &change, const std::vector<FileStep> &steps) {
+    Json list = Json::array();
+    for (const FileStep &step : steps) {
+        Json entry = {{"step", step.kind == FileStep::Kind::place ? "place" : "remove"},
+                      {"path", step.path}};
+        if (step.kind == FileStep::Kind::place) {
+            entry["sha256"] = step.sha256;
+            entry["replaces"] = step.replaces;
+        }
+        list.push_back(std::move(entry));
+    }
+    return Json{{"journal", 1}, {"change", change}, {"steps", std::move(list)}};
+}
+
+Result<std::vector<FileStep>> steps_from_json(const Json &json) {
+    if (!json.is_object() || !json.contains("steps") || !json["steps"].is_array() ||
+        TRY(json_unsigned(json, "journal")) != 1)
+        return fail(ErrorCode::wrong_state, "it is not a journal of this version of pgx");
+    std::vector<FileStep> steps;
+    for (const Json &entry : json["steps"]) {
+        FileStep step;
+        step.kind = TRY(json_string(entry, "step")) == "place" ? FileStep::Kind::place
+                                                               : FileStep::Kind::remove;
+        step.path = TRY(json_string(entry, "path"));
+        step.sha256 = TRY(json_string(entry, "sha256", ""));
+        step.replaces = TRY(json_bool(entry, "replaces", false));
+        steps.push_back(std::move(step));
+    }
+    return steps;
+}
+
+}  // namespace
+
+void order_steps(std::vector<FileStep> &steps) {
+    std::ranges::stable_sort(steps, {}, [](const FileStep &step) {
+        bool remove = step.kind == FileStep::Kind::remove;
+        bool receipt = step.path.starts_with("receipts/");
+        int rank = visibility_rank(step);
+        return std::tuple(receipt, remove, remove ? -rank : rank, step.path);
+    });
+}
+
+FileChange::FileChange(FileSystem &fs, DirectoryLayout layout, std::string change,
+                       std::vector<FileStep> steps)
+    : fs_(&fs), layout_(std::move(layout)), change_(std::move(change)), steps_(std::move(steps)) {}
+
+std::string FileChange::journal_path() const {
+    return join_path(layout_.journal(), change_ + journal_suffix);
+}
+
+std::string FileChange::backup_directory() const {
+    return join_path(layout_.journal(), change_ + ".d");
+}
+
+std::string FileChange::backup_path(std::size_t step) const {
+    return join_path(backup_directory(), std::to_string(step));
+}
+
+Result<FileChange> FileChange::begin(FileSystem &fs, const DirectoryLayout &layout, std::string change,
+                                     std::vector<FileStep> steps) {
+    FileChange self(fs, layout, std::move(change), std::move(steps));
+    for (FileStep &step : self.steps_)
+        step.replaces = TRY(fs.info(layout.installed(step.path))).has_value();
+    TRY(fs.make_directory(self.backup_directory(), 0700));
+    // Also makes the removal of earlier journals durable: it syncs the directory they were in.
+    Result<void> written = write_file_durably(fs, self.journal_path(),
+                                              dump_json(steps_to_json(self.change_, self.steps_)), 0600);
+    if (!written) {
+        (void)self.drop_journal();
+        return fail(std::move(written).error());
+    }
+    return self;
+}
+
+Result<FileChange> FileChange::load(FileSystem &fs, const DirectoryLayout &layout,
+                                    const std::string &change) {
+    FileChange self(fs, layout, change, {});
+    std::string text = TRY(fs.read(self.journal_path(), journal_limit));
+    Result<Json> json = parse_json(text);
+    Result<std::vector<FileStep>> steps =
+        json ? steps_from_json(*json) : Result<std::vector<FileStep>>(fail(json.error()));
+    if (!steps)
+        return fail(ErrorCode::wrong_state, "could not read journal \"" + self.journal_path() + "\"",
+                    "The change it belongs to was interrupted: " + steps.error().message + ".",
+                    "Compare the files with pgx.files; when they agree, delete the journal.");
+    self.steps_ = std::move(*steps);
+    return self;
+}
+
+Result<std::vector<std::string>> FileChange::interrupted(FileSystem &fs,
+                                                         const DirectoryLayout &layout) {
+    std::vector<std::string> changes;
+    for (const std::string &name : TRY(fs.list(layout.journal()))) {
+        if (name.ends_with(journal_suffix))
+            changes.push_back(name.substr(0, name.size() - std::string(journal_suffix).size()));
+    }
+    return changes;
+}
+
+Result<void> FileChange::apply() {
+    for (std::size_t step = 0; step < steps_.size(); step++) TRY(take(step));
+    return sync_directories();
+}
+
+Result<void> FileChange::take(std::size_t step) {
+    const FileStep &what = steps_[step];
+    const std::string place = layout_.installed(what.path);
+    if (what.kind == FileStep::Kind::remove) {
+        if (!what.replaces) return {};  // it was gone already
+        TRY(fs_->rename(place, backup_path(step)));
+        return drop_empty_parents(what.path);
+    }
+    TRY(make_parents(what.path));
+    if (what.replaces) TRY(fs_->link(place, backup_path(step)));
+    return fs_->rename(what.staged, place);
+}
+
+Result<void> FileChange::undo() {
+    for (std::size_t step = steps_.size(); step-- > 0;) TRY(take_back(step));
+    TRY(sync_directories());
+    return drop_journal();
+}
+
+Result<void> FileChange::take_back(std::size_t step) {
+    const FileStep &what = steps_[step];
+    const std::string place = layout_.installed(what.path);
+    if (what.replaces) {
+        // Without a backup this step was never begun. With one, the place holds the old file still (then both names are
+        // one inode and rename does nothing; drop_journal() removes the second name), the new file, or nothing.
+        if (TRY(fs_->info(backup_path(step)))) {
+            TRY(make_parents(what.path));
+            TRY(fs_->rename(backup_path(step), place));
+        }
+        return {};
+    }
+    if (what.kind == FileStep::Kind::place) {
+        if (TRY(fs_->info(place))) TRY(fs_->unlink(place));
+        return drop_empty_parents(what.path);
+    }
+    return {};
+}
+
+Result<void> FileChange::finish() { return drop_journal(); }
+
+Result<void> FileChange::drop_journal() {
+    // The journal goes last: as long as it is there, whatever is left can be found.
+    TRY(remove_tree(*fs_, backup_directory()));
+    if (TRY(fs_->info(journal_path()))) TRY(fs_->unlink(journal_path()));
+    return {};
+}
+
+Result<void> FileChange::make_parents(const std::string &path) {
+    if (is_permanent(parent_path(path))) return {};
+    return fs_->make_directories(layout_.installed(parent_path(path)), 0755);
+}
+
+Result<void> FileChange::drop_empty_parents(const std::string &path) {
+    for (std::string directory = parent_path(path); !is_permanent(directory);
+         directory = parent_path(directory)) {
+        const std::string place = layout_.installed(directory);
+        if (!TRY(fs_->info(place))) continue;
+        if (!TRY(fs_->list(place)).empty()) break;
+        TRY(fs_->remove_directory(place));
+    }
+    return {};
+}
+
+Result<void> FileChange::sync_directories() {
+    std::set<std::string> directories;
+    for (const FileStep &step : steps_) {
+        for (std::string directory = parent_path(step.path);; directory = parent_path(directory)) {
+            directories.insert(directory);
+            if (is_permanent(directory)) break;
+        }
+    }
+    for (const std::string &directory : directories) {
+        const std::string place = layout_.installed(directory);
+        if (TRY(fs_->info(place))) TRY(fs_->sync_directory(place));
+    }
+    return {};
+}
+
+}  // namespace pgx

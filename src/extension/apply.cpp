@@ -1,0 +1,150 @@
+#include "extension/door.h"
+
+#include "extension/apply.h"
+
+#include <map>
+#include <set>
+
+#include "core/base/json.h"
+#include "extension/inventory.h"
+#include "extension/query.h"
+#include "extension/settings.h"
+#include "extension/transaction.h"
+
+namespace pgx {
+
+namespace {
+
+std::string file_name(const std::string &path) { return path.substr(path.rfind('/') + 1); }
+
+// Libraries that have to be preloaded for an extension: of those its scripts name, or of all in the package when they name none.
+std::vector<std::string> preload_libraries(const Receipt &receipt, const ReceiptExtension &extension) {
+    std::vector<std::string> libraries;
+    for (const ReceiptModule &module : receipt.modules) {
+        if (!module.preload) continue;
+        std::string name = file_name(module.path);
+        if (name.ends_with(".so")) name.resize(name.size() - 3);
+        if (extension.libraries.empty() || std::ranges::find(extension.libraries, name) != extension.libraries.end())
+            libraries.push_back(std::move(name));
+    }
+    return libraries;
+}
+
+// No file of the server, of the operating system's packages, or of another package of ours is ever replaced or shadowed.
+Result<void> check_owners(const PlannedPackage &package, const DirectoryLayout &layout) {
+    const std::string who = "package \"" + package.release.package + "\"";
+    std::map<std::string, std::string> owners;
+    for (const pg::Row &row : pg::query_latest("SELECT path, package FROM pgx.files")) owners[*row[0]] = *row[1];
+
+    for (const ReceiptFile &file : package.receipt.files) {
+        auto owner = owners.find(file.path);
+        if (owner != owners.end() && owner->second != package.release.package)
+            return fail(ErrorCode::file_conflict, who + " and package \"" + owner->second + "\" both contain \"" +
+                                                      file.path + "\"",
+                        "\"" + owner->second + "\" is installed.");
+        std::optional<std::string> elsewhere;
+        if (file.kind == FileKind::library && !file.path.substr(4).contains('/'))
+            elsewhere = TRY(server_library_directory(file_name(file.path)));
+        else if (file.kind == FileKind::control)
+            elsewhere = TRY(server_extension_directory(file_name(file.path).substr(0, file_name(file.path).size() - 8)));
+        if (elsewhere)
+            return fail(ErrorCode::file_conflict,
+                        who + " contains \"" + file_name(file.path) + "\", which the server already has",
+                        "It is in \"" + *elsewhere + "\", and pgx does not shadow what the server has.",
+                        "Use the one that is there, or have it removed from the server first.");
+        if (owner != owners.end()) continue;
+        // A file of nobody's is left alone, unless it is the very same one.
+        const std::string place = layout.installed(file.path);
+        if (!TRY(real_file_system().info(place))) continue;
+        if (TRY(sha256_of_file(real_file_system(), place)) != file.sha256)
+            return fail(ErrorCode::file_conflict, "\"" + place + "\" is in the way",
+                        "It belongs to no package, and " + who + " contains a different file of that name.",
+                        "Move the file away.");
+    }
+    return {};
+}
+
+// The new files, and the removal of those that the previous version had and this one has not.
+Result<std::vector<FileStep>> steps_for(const PlannedPackage &package, const DirectoryLayout &layout) {
+    std::vector<FileStep> steps;
+    std::set<std::string> kept;
+    for (const ReceiptFile &file : package.receipt.files) {
+        kept.insert(file.path);
+        steps.push_back({FileStep::Kind::place, file.path, join_path(package.staged, file.path), file.sha256});
+    }
+    for (const pg::Row &row : pg::query_latest("SELECT path FROM pgx.files WHERE package OPERATOR(pg_catalog.=) $1",
+                                               {package.release.package}))
+        if (!kept.contains(*row[0])) steps.push_back({FileStep::Kind::remove, *row[0]});
+
+    const std::string receipt = package.staged + ".json";
+    TRY(write_file_durably(real_file_system(), receipt, to_json(package.receipt).dump(2) + "\n", 0644));
+    steps.push_back({FileStep::Kind::place, layout.receipt_path(package.release.package), receipt});
+    return steps;
+}
+
+void record(const PlannedPackage &package, const std::string &change) {
+    const Release &release = package.release;
+    const Receipt &receipt = package.receipt;
+    std::vector<std::string> names;
+    Json extensions = Json::array(), files = Json::array();
+    for (const ReceiptExtension &extension : receipt.extensions) {
+        names.push_back(extension.name);
+        extensions.push_back({{"extension", extension.name},
+                              {"default_version", extension.default_version},
+                              {"comment", extension.comment},
+                              {"requires", extension.requires_},
+                              {"trusted", extension.trusted},
+                              {"preload", preload_libraries(receipt, extension)}});
+    }
+    for (const ReceiptFile &file : receipt.files) {
+        char mode[8];
+        snprintf(mode, sizeof mode, "%04o", file.mode & 07777);
+        files.push_back({{"path", file.path},
+                         {"kind", file_kind_name(file.kind)},
+                         {"size", file.size},
+                         {"mode", mode},
+                         {"sha256", file.sha256}});
+    }
+    // Whoever asked for it once has asked for it; a requirement does not take that back.
+    pg::execute(
+        "INSERT INTO pgx.installed AS i (package, version, extensions, registry, requested, change, url, sha256, signer)"
+        " VALUES ($1, $2, $3::pg_catalog.text[], $4, $5::pg_catalog.bool, $6::pg_catalog.uuid, $7, $8, $9)"
+        " ON CONFLICT (package) DO UPDATE SET version = excluded.version, extensions = excluded.extensions,"
+        " registry = excluded.registry, requested = i.requested OR excluded.requested,"
+        " installed_at = excluded.installed_at, change = excluded.change, url = excluded.url,"
+        " sha256 = excluded.sha256, signer = excluded.signer",
+        {release.package, release.version, pg::array_literal(names), release.registry,
+         package.required_by.empty() ? "true" : "false", change, release.url, release.sha256, release.signer});
+    pg::execute("DELETE FROM pgx.installed_extensions WHERE package OPERATOR(pg_catalog.=) $1", {release.package});
+    pg::execute("DELETE FROM pgx.files WHERE package OPERATOR(pg_catalog.=) $1", {release.package});
+    pg::execute(
+        "INSERT INTO pgx.installed_extensions SELECT r.extension, $1, r.default_version, r.comment, r.requires, r.trusted, r.preload"
+        "  FROM pg_catalog.jsonb_to_recordset($2::pg_catalog.jsonb)"
+        "    AS r(extension text, default_version text, comment text, requires text[], trusted bool, preload text[])",
+        {release.package, dump_json(extensions)});
+    pg::execute("INSERT INTO pgx.files SELECT r.path, $1, r.kind, r.size, r.mode, r.sha256"
+                "  FROM pg_catalog.jsonb_to_recordset($2::pg_catalog.jsonb)"
+                "    AS r(path text, kind text, size bigint, mode text, sha256 text)",
+                {release.package, dump_json(files)});
+    // The commit record of the files: it has to be written by the same subtransaction as they are.
+    pg::execute(
+        "INSERT INTO pgx.history (change, action, package, version, previous_version, registry, url, sha256, signer,"
+        "                         \"session_user\", role, client)"
+        " VALUES ($1::pg_catalog.uuid, $2, $3, $4, $5, $6, $7, $8, $9, SESSION_USER,"
+        "         pg_catalog.current_setting('role'), pg_catalog.inet_client_addr()::pg_catalog.text)",
+        {change, package.previous_version ? "update" : "install", release.package, release.version,
+         package.previous_version, release.registry, release.url, release.sha256, release.signer});
+}
+
+}  // namespace
+
+Result<void> apply_package(const PlannedPackage &package, const DirectoryLayout &layout) {
+    TRY(check_owners(package, layout));
+    std::vector<FileStep> steps = TRY(steps_for(package, layout));
+    const std::string change = *pg::query("SELECT pg_catalog.gen_random_uuid()").at(0)[0];
+    TRY(apply_in_transaction(layout, change, std::move(steps)));
+    record(package, change);
+    return {};
+}
+
+}  // namespace pgx

@@ -1,0 +1,15 @@
+// apply.h - from verified files in staging to installed packages: steps 3 to 6 of a change.
+#pragma once
+
+#include <string>
+
+#include "core/base/result.h"
+#include "extension/plan.h"
+
+namespace pgx {
+
+// Checks one package against what is there now, moves its files into place, and records it. The caller holds the cluster lock and has
+// looked for interrupted changes. file_conflict when a file belongs to somebody else.
+Result<void> apply_package(const PlannedPackage &package, const DirectoryLayout &layout);
+
+}  // namespace pgx

@@ -1,0 +1,163 @@
+#include "extension/door.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+namespace pgx::pg {
+
+namespace {
+
+// Copying the error can itself raise one (out of memory), so it needs a guard of its own, and a
+// frame of its own in which nothing has a destructor.
+ErrorData *take_error(MemoryContext context) noexcept {
+    const BackendState state;
+    sigjmp_buf here;
+    ErrorData *volatile data = nullptr;
+    if (sigsetjmp(here, 0) == 0) {
+        PG_exception_stack = &here;
+        MemoryContextSwitchTo(context);
+        data = CopyErrorData();
+    }
+    state.restore();
+    MemoryContextSwitchTo(context);
+    FlushErrorState();
+    return data;
+}
+
+char *copy_text(const std::string &text) noexcept {
+    return text.empty() ? nullptr : strdup(text.c_str());
+}
+
+// malloc'ed text to palloc'ed, so that ereport's jump leaves nothing behind.
+char *adopt_text(char *text) {
+    if (text == nullptr) return nullptr;
+    char *copy = pstrdup(text);
+    std::free(text);
+    return copy;
+}
+
+struct Message {
+    int level;
+    const char *text, *detail, *hint;
+};
+
+void report(const Message &message) {
+    ereport(message.level,
+            (errmsg_internal("%s", message.text),
+             *message.detail != '\0' ? errdetail_internal("%s", message.detail) : 0,
+             *message.hint != '\0' ? errhint("%s", message.hint) : 0));
+}
+
+void send(int level, const std::string &text, const std::string &detail, const std::string &hint) {
+    const Message message{level, text.c_str(), detail.c_str(), hint.c_str()};
+    call([&message] { report(message); });
+}
+
+// The body's own frame, so that all of its C++ scopes are left before anything is raised.
+[[gnu::noinline]] bool attempt(FunctionBody body, FunctionCallInfo fcinfo, Datum *datum,
+                               PlainFailure *failure) noexcept {
+    try {
+        Result<Datum> result = body(fcinfo);
+        if (result) {
+            *datum = *result;
+            return true;
+        }
+        flatten(result.error(), failure);
+    } catch (...) {
+        flatten_current_exception(failure);
+    }
+    return false;
+}
+
+}  // namespace
+
+void throw_backend_error(MemoryContext context) {
+    ErrorData *data = take_error(context);
+    if (data == nullptr) throw std::bad_alloc();
+    throw BackendError(data);
+}
+
+void flatten(const Error &error, PlainFailure *failure) noexcept {
+    const ErrorInfo &info = error_info(error.code);
+    failure->sqlstate = MAKE_SQLSTATE(info.sqlstate[0], info.sqlstate[1], info.sqlstate[2],
+                                      info.sqlstate[3], info.sqlstate[4]);
+    failure->cancelled = error.code == ErrorCode::cancelled;
+    failure->message = copy_text(error.message);
+    failure->detail = copy_text(error.detail);
+    failure->hint = error.hint.empty() ? (*info.remedy == '\0' ? nullptr : strdup(info.remedy))
+                                       : copy_text(error.hint);
+}
+
+void flatten_current_exception(PlainFailure *failure) noexcept {
+    try {
+        throw;
+    } catch (const BackendError &error) {
+        failure->backend_error = error.data;
+    } catch (const std::bad_alloc &) {
+        failure->sqlstate = ERRCODE_OUT_OF_MEMORY;
+        failure->message = strdup("out of memory");
+    } catch (const std::exception &exception) {
+        failure->sqlstate = ERRCODE_INTERNAL_ERROR;
+        failure->message = strdup(exception.what());
+    } catch (...) {
+        failure->sqlstate = ERRCODE_INTERNAL_ERROR;
+        failure->message = strdup("unexpected C++ exception");
+    }
+}
+
+void raise(const PlainFailure *failure) {
+    if (failure->backend_error != nullptr) ReThrowError(failure->backend_error);
+    // A cancel is PostgreSQL's to report: it knows whether it was the user, a timeout or a shutdown.
+    if (failure->cancelled) CHECK_FOR_INTERRUPTS();
+    char *message = adopt_text(failure->message);
+    char *detail = adopt_text(failure->detail);
+    char *hint = adopt_text(failure->hint);
+    ereport(ERROR, (errcode(failure->sqlstate),
+                    errmsg_internal("%s", message != nullptr ? message : "out of memory"),
+                    detail != nullptr ? errdetail_internal("%s", detail) : 0,
+                    hint != nullptr ? errhint("%s", hint) : 0));
+    pg_unreachable();
+}
+
+Datum enter(FunctionBody body, FunctionCallInfo fcinfo) {
+    PlainFailure failure{};
+    Datum datum = 0;
+    if (!attempt(body, fcinfo, &datum, &failure)) raise(&failure);
+    return datum;
+}
+
+void guarded(const char *doing, Result<void> (*body)(void *), void *argument) noexcept {
+    PlainFailure failure{};
+    try {
+        Result<void> result = body(argument);
+        if (result) return;
+        flatten(result.error(), &failure);
+    } catch (...) {
+        flatten_current_exception(&failure);
+    }
+    const char *text = failure.backend_error != nullptr ? failure.backend_error->message
+                                                        : failure.message;
+    const char *detail = failure.detail != nullptr ? failure.detail : "";
+    try {
+        call([&] {
+            ereport(LOG, (errmsg_internal("%s: %s", doing, text != nullptr ? text : "out of memory"),
+                          *detail != '\0' ? errdetail_internal("%s", detail) : 0));
+        });
+    } catch (...) {
+        // Nothing can be said any more; the journal on disk says it to the next caller.
+    }
+    std::free(failure.message);
+    std::free(failure.detail);
+    std::free(failure.hint);
+}
+
+void notice(const std::string &message, const std::string &detail, const std::string &hint) {
+    send(NOTICE, message, detail, hint);
+}
+
+void warning(const std::string &message, const std::string &detail, const std::string &hint) {
+    send(WARNING, message, detail, hint);
+}
+
+}  // namespace pgx::pg

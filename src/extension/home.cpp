@@ -1,0 +1,81 @@
+#include "extension/door.h"
+
+#include "extension/home.h"
+
+#include <optional>
+
+#include "extension/lock.h"
+#include "extension/query.h"
+
+extern "C" {
+#include "access/xlog.h"
+}
+
+namespace pgx {
+
+namespace {
+
+struct Home {
+    std::string name;
+    std::string identifier;  // the name as SQL wants it
+    bool is_here = false;
+};
+
+// No member is set when no database is marked.
+std::optional<Home> find_home() {
+    // Our own mark comes first: a copy of the home database (CREATE DATABASE ... TEMPLATE) has no mark.
+    std::vector<pg::Row> rows = pg::query(
+        "SELECT d.datname, pg_catalog.quote_ident(d.datname),"
+        "       d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()"
+        "  FROM pg_catalog.pg_db_role_setting AS s"
+        "  JOIN pg_catalog.pg_database AS d ON d.oid OPERATOR(pg_catalog.=) s.setdatabase"
+        " WHERE s.setrole OPERATOR(pg_catalog.=) 0::pg_catalog.oid"
+        "   AND 'pgx.home=on' OPERATOR(pg_catalog.=) ANY (s.setconfig)"
+        " ORDER BY 3 DESC LIMIT 1");
+    if (rows.empty()) return std::nullopt;
+    return Home{rows[0][0].value_or(""), rows[0][1].value_or(""), rows[0][2] == "t"};
+}
+
+void mark_home() {
+    pg::execute(
+        "DO $$BEGIN EXECUTE pg_catalog.format('ALTER DATABASE %I SET pgx.home = on',"
+        " pg_catalog.current_database()); END$$");
+}
+
+}  // namespace
+
+Result<void> check_may_change(const char *function) {
+    if (RecoveryInProgress())
+        return fail(ErrorCode::wrong_state, std::string("cannot run ") + function + " on a standby",
+                    "It writes to the catalog, and a standby is read-only.",
+                    "Call it on the primary.");
+    if (XactReadOnly) {
+        const char *text = function;
+        pg::call([text] { PreventCommandIfReadOnly(text); });
+    }
+    std::optional<Home> home = find_home();
+    if (home && home->is_here) return {};
+    if (home)
+        return fail(ErrorCode::not_home_database,
+                    std::string("cannot run ") + function + " in this database",
+                    "The home database of pgx is \"" + home->name + "\".");
+    // The mark is lost (ALTER DATABASE ... RESET ALL), and no other database has one: the catalog is here, so is home.
+    mark_home();
+    return {};
+}
+
+Result<void> take_home() {
+    take_cluster_lock();
+    std::optional<Home> home = find_home();
+    if (home && !home->is_here)
+        return fail(ErrorCode::not_home_database,
+                    "pgx has its home in database \"" + home->name + "\" already",
+                    "Extension files belong to the whole cluster, so one database keeps their catalog. What is "
+                    "installed from there can be created in every database.",
+                    "Connect to \"" + home->name + "\" to install. If pgx was dropped there, run: ALTER DATABASE " +
+                        home->identifier + " RESET pgx.home;");
+    if (!home) mark_home();
+    return {};
+}
+
+}  // namespace pgx

@@ -1,0 +1,18 @@
+// home.h - the home database, and who may call what where.
+//
+// Files belong to the cluster, their catalog to one database.  Which one is written where all databases see it and transactions
+// apply: the setting pgx.home of that database (ALTER DATABASE ... SET), a row in a shared catalog.
+#pragma once
+
+#include "core/base/result.h"
+
+namespace pgx {
+
+// What every function that changes something asks first: not on a standby, not in a read-only transaction, in the home database.
+// `function` is its name for messages: "pgx.install()".
+Result<void> check_may_change(const char *function);
+
+// Makes the current database the home; not_home_database naming the other one if there is one already.
+Result<void> take_home();
+
+}  // namespace pgx

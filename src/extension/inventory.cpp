@@ -1,0 +1,58 @@
+#include "extension/door.h"
+
+#include "extension/inventory.h"
+
+#include "extension/query.h"
+#include "extension/settings.h"
+
+namespace pgx {
+
+namespace {
+
+Result<std::optional<std::string>> first_with(const std::vector<std::string> &directories, const std::string &file_name) {
+    for (const std::string &directory : directories) {
+        Result<std::optional<FileInfo>> info = real_file_system().info(join_path(directory, file_name));
+        // A directory that we may not look into is one that PostgreSQL may not look into either.
+        if (!info && info.error().code == ErrorCode::permission_denied) continue;
+        if (TRY(std::move(info))) return directory;
+    }
+    return std::optional<std::string>{};
+}
+
+}  // namespace
+
+std::optional<InstalledPackage> find_installed(const std::string &name) {
+    std::vector<pg::Row> rows = pg::query_latest(
+        "SELECT i.package, i.version, i.registry, pg_catalog.array_to_json(i.extensions)::pg_catalog.text"
+        "  FROM pgx.installed AS i"
+        " WHERE i.extensions OPERATOR(pg_catalog.@>) ARRAY[$1] OR i.package OPERATOR(pg_catalog.=) $1"
+        "    OR i.package IN (SELECT r.package FROM pgx.releases AS r WHERE r.name OPERATOR(pg_catalog.=) $1)"
+        " ORDER BY i.extensions OPERATOR(pg_catalog.@>) ARRAY[$1] DESC, i.package OPERATOR(pg_catalog.=) $1 DESC LIMIT 1",
+        {name});
+    if (rows.empty()) return std::nullopt;
+    return InstalledPackage{rows[0][0].value_or(""), rows[0][1].value_or(""), rows[0][2].value_or(""),
+                            pg::strings_from_json_array(rows[0][3])};
+}
+
+std::string installed_default_version(const std::string &extension) {
+    std::vector<pg::Row> rows = pg::query_latest(
+        "SELECT default_version FROM pgx.installed_extensions WHERE extension OPERATOR(pg_catalog.=) $1", {extension});
+    return rows.empty() ? "" : rows[0][0].value_or("");
+}
+
+Result<std::optional<std::string>> server_extension_directory(const std::string &extension) {
+    return first_with(other_extension_directories(), extension + ".control");
+}
+
+Result<std::optional<std::string>> server_library_directory(const std::string &file_name) {
+    return first_with(other_library_directories(), file_name);
+}
+
+std::string server_default_version(const std::string &extension) {
+    std::vector<pg::Row> rows =
+        pg::query("SELECT default_version FROM pg_catalog.pg_available_extensions() WHERE name OPERATOR(pg_catalog.=) $1",
+                  {extension});
+    return rows.empty() ? "" : rows[0][0].value_or("");
+}
+
+}  // namespace pgx

@@ -1,0 +1,34 @@
+// inventory.h - what this server has already: by its own means, and by pgx.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/directory_layout.h"
+#include "core/base/result.h"
+
+namespace pgx {
+
+struct InstalledPackage {
+    std::string package, version, registry;
+    std::vector<std::string> extensions;
+    std::string origin() const { return registry + ": " + package + " " + version; }
+};
+
+// The package of pgx's that provides the extension `name`, or is called so. Sees what other sessions have committed.
+std::optional<InstalledPackage> find_installed(const std::string &name);
+
+// The default version of an extension of an installed package.
+std::string installed_default_version(const std::string &extension);
+
+// The directory outside of pgx's in which PostgreSQL finds this extension's control file.
+Result<std::optional<std::string>> server_extension_directory(const std::string &extension);
+
+// The same for a library by its file name ("vector.so").
+Result<std::optional<std::string>> server_library_directory(const std::string &file_name);
+
+// The default version that the server knows of an extension, empty when it has none.
+std::string server_default_version(const std::string &extension);
+
+}  // namespace pgx

@@ -1,0 +1,207 @@
+#include "extension/door.h"
+
+#include "extension/plan.h"
+
+#include <algorithm>
+#include <set>
+
+#include "core/base/debian_version.h"
+#include "core/base/platform.h"
+#include "extension/helper_process.h"
+#include "extension/inventory.h"
+
+namespace pgx {
+
+namespace {
+
+// Chains of `requires` are short in practice; a registry must not be able to keep us busy.
+constexpr int rounds_limit = 32;
+
+class Planner {
+   public:
+    Planner(const DirectoryLayout &layout, ProgressSlot &progress, StagingDirectory staging)
+        : layout_(layout), progress_(progress), plan_{std::move(staging), {}, {}} {}
+
+    Result<Plan> run(std::vector<Wish> wishes);
+
+   private:
+    struct Chosen {
+        Wish wish;
+        Release release;
+    };
+
+    Result<void> consider(const Wish &wish, std::vector<Chosen> &chosen);
+    Result<bool> is_satisfied(const Wish &wish);
+    Result<void> fetch(std::vector<Chosen> chosen);
+    Result<void> take_receipt(const Chosen &chosen, Receipt receipt, const std::string &staging);
+    std::vector<Wish> requirements();
+    bool provides(const std::string &extension) const;
+    void sort_by_requirement();
+
+    const DirectoryLayout &layout_;
+    ProgressSlot &progress_;
+    Plan plan_;
+    std::set<std::string> considered_;  // extension names
+    unsigned fetches_ = 0;
+};
+
+bool has_extension(const Receipt &receipt, const std::string &name) {
+    return std::ranges::any_of(receipt.extensions,
+                               [&](const ReceiptExtension &extension) { return extension.name == name; });
+}
+
+Result<Plan> Planner::run(std::vector<Wish> wishes) {
+    for (int round = 0; !wishes.empty(); round++) {
+        if (round == rounds_limit)
+            return fail(ErrorCode::limit_exceeded, "the chain of required extensions is too long",
+                        "More than " + std::to_string(rounds_limit) + " steps were needed; \"" + wishes[0].name +
+                            "\" came next.");
+        std::vector<Chosen> chosen;
+        for (const Wish &wish : wishes) TRY(consider(wish, chosen));
+        if (!chosen.empty()) TRY(fetch(std::move(chosen)));
+        wishes = requirements();
+    }
+    sort_by_requirement();
+    return std::move(plan_);
+}
+
+Result<void> Planner::consider(const Wish &wish, std::vector<Chosen> &chosen) {
+    if (!considered_.insert(wish.name).second || provides(wish.name)) return {};
+    if (TRY(is_satisfied(wish))) return {};
+    Result<Release> release = find_release(wish, progress_);
+    if (!release) {
+        Error error = std::move(release).error();
+        if (!wish.required_by.empty() && error.code == ErrorCode::unknown_package) {
+            error.code = ErrorCode::dependency_missing;
+            error.detail = "Extension \"" + wish.required_by + "\" requires \"" + wish.name +
+                           "\", which the server does not have either.";
+            error.hint.clear();
+        }
+        return fail(std::move(error));
+    }
+    // Two names of one package.
+    for (const Chosen &other : chosen)
+        if (other.release.package == release->package) return {};
+    for (const PlannedPackage &other : plan_.packages)
+        if (other.release.package == release->package) return {};
+    chosen.push_back({wish, std::move(*release)});
+    return {};
+}
+
+// With a version asked for, only that version satisfies.
+Result<bool> Planner::is_satisfied(const Wish &wish) {
+    if (std::optional<InstalledPackage> installed = find_installed(wish.name)) {
+        if (wish.version && *wish.version != installed->version &&
+            *wish.version != upstream_version(installed->version))
+            return false;
+        const std::string extension =
+            std::ranges::find(installed->extensions, wish.name) != installed->extensions.end() ||
+                    installed->extensions.empty()
+                ? wish.name
+                : installed->extensions.front();
+        plan_.satisfied.push_back({Satisfied::By::installed, extension, installed->package,
+                                   installed_default_version(extension), installed->origin(), wish.required_by});
+        return true;
+    }
+    std::optional<std::string> directory = TRY(server_extension_directory(wish.name));
+    if (!directory) return false;
+    if (wish.version)
+        return fail(ErrorCode::file_conflict, "extension \"" + wish.name + "\" is part of the server already",
+                    "Its control file is in \"" + *directory + "\", and pgx does not shadow what the server has.",
+                    "Call pgx.install() without a version, or have it removed from the server first.");
+    plan_.satisfied.push_back({Satisfied::By::server, wish.name, "", server_default_version(wish.name), *directory,
+                               wish.required_by});
+    return true;
+}
+
+Result<void> Planner::fetch(std::vector<Chosen> chosen) {
+    Platform platform = host_platform();
+    platform.postgres_major = layout_.postgres_major;
+    Json artifacts = Json::array();
+    for (const Chosen &choice : chosen) artifacts.push_back(choice.release.artifact());
+    // A directory a round: the helper wants an empty one.
+    const std::string staging = join_path(plan_.staging.path(), std::to_string(++fetches_));
+    TRY(real_file_system().make_directory(staging, 0700));
+    const Json request = {{"op", "fetch"},
+                          {"platform", to_json(platform)},
+                          {"cache", layout_.cache()},
+                          {"staging", staging},
+                          {"artifacts", std::move(artifacts)}};
+    Json result = TRY(run_helper(request, progress_));
+    if (!result.contains("receipts") || !result["receipts"].is_array() || result["receipts"].size() != chosen.size())
+        return fail(ErrorCode::helper_failed, "the helper program did not say what it unpacked");
+
+    std::vector<Chosen> wrong_guesses;
+    for (std::size_t i = 0; i < chosen.size(); i++) {
+        Receipt receipt = TRY(receipt_from_json(result["receipts"][i]));
+        if (chosen[i].release.is_guess && !has_extension(receipt, chosen[i].wish.name))
+            wrong_guesses.push_back(std::move(chosen[i]));
+        else
+            TRY(take_receipt(chosen[i], std::move(receipt), staging));
+    }
+    // What the registries know of all packages' contents decides then. They answer with a package that is known to hold the
+    // extension, so this ends.
+    for (Chosen &guess : wrong_guesses) {
+        (void)TRY(learn_extension_names(guess.wish, progress_));
+        guess.release = TRY(find_release(guess.wish, progress_));
+        guess.release.is_guess = false;
+    }
+    if (!wrong_guesses.empty()) TRY(fetch(std::move(wrong_guesses)));
+    return {};
+}
+
+Result<void> Planner::take_receipt(const Chosen &chosen, Receipt receipt, const std::string &staging) {
+    const Release &release = chosen.release;
+    if (receipt.package != release.package || receipt.version != release.version ||
+        receipt.artifact_sha256 != release.sha256)
+        return fail(ErrorCode::helper_failed, "the helper program unpacked something else than it was told to");
+    receipt.registry = release.registry;
+    PlannedPackage package{release, std::move(receipt), chosen.wish.required_by,
+                           join_path(staging, release.package), std::nullopt};
+    std::optional<InstalledPackage> installed = find_installed(release.package);
+    if (installed && installed->package == release.package) package.previous_version = installed->version;
+    plan_.packages.push_back(std::move(package));
+    return {};
+}
+
+std::vector<Wish> Planner::requirements() {
+    std::vector<Wish> wishes;
+    for (const PlannedPackage &package : plan_.packages)
+        for (const ReceiptExtension &extension : package.receipt.extensions)
+            for (const std::string &name : extension.requires_)
+                if (!considered_.contains(name) && !provides(name))
+                    wishes.push_back({name, std::nullopt, std::nullopt, extension.name});
+    return wishes;
+}
+
+bool Planner::provides(const std::string &extension) const {
+    return std::ranges::any_of(plan_.packages, [&](const PlannedPackage &package) {
+        return has_extension(package.receipt, extension);
+    });
+}
+
+// What is required goes first, so that an extension is never visible before what it needs. Depth first; a cycle is cut where it
+// closes, as all of it is installed in one transaction anyway.
+void Planner::sort_by_requirement() {
+    std::vector<PlannedPackage> sorted;
+    std::vector<int> state(plan_.packages.size(), 0);  // 0 new, 1 entered
+    auto visit = [&](auto &self, std::size_t index) -> void {
+        if (std::exchange(state[index], 1) != 0) return;
+        for (const ReceiptExtension &extension : plan_.packages[index].receipt.extensions)
+            for (const std::string &name : extension.requires_)
+                for (std::size_t other = 0; other < plan_.packages.size(); other++)
+                    if (state[other] == 0 && has_extension(plan_.packages[other].receipt, name)) self(self, other);
+        sorted.push_back(std::move(plan_.packages[index]));
+    };
+    for (std::size_t index = 0; index < plan_.packages.size(); index++) visit(visit, index);
+    plan_.packages = std::move(sorted);
+}
+
+}  // namespace
+
+Result<Plan> make_plan(const std::vector<Wish> &wishes, const DirectoryLayout &layout, ProgressSlot &progress) {
+    StagingDirectory staging = TRY(StagingDirectory::create(layout));
+    return Planner(layout, progress, std::move(staging)).run(wishes);
+}
+
+}  // namespace pgx

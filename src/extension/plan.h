@@ -1,0 +1,46 @@
+// plan.h - from what is wanted to verified files in staging.
+//
+// A plan grows until it is closed: the releases that were asked for are fetched, unpacked and inspected by the helper, and what their
+// control files require becomes a new wish, unless the server, an installed package or the plan itself has it.  Nothing outside staging has
+// changed when a plan is made; installing it is apply.h's.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/receipt.h"
+#include "core/base/result.h"
+#include "extension/release.h"
+#include "extension/staging.h"
+
+namespace pgx {
+
+// A wish that needs nothing: the server has it, or pgx installed it before.
+struct Satisfied {
+    enum class By { server, installed } by = By::server;
+    std::string extension;  // the name that was asked for
+    std::string package;    // By::installed
+    std::string version;    // extension's, as far as it is known
+    std::string where;      // for people: the directory, or "registry: package version"
+    std::string required_by;
+};
+
+// A release whose files wait in staging.
+struct PlannedPackage {
+    Release release;
+    Receipt receipt;
+    std::string required_by;  // empty when a person asked for it
+    std::string staged;       // directory with share/ and lib/
+    std::optional<std::string> previous_version;  // it is installed in this version now
+};
+
+struct Plan {
+    StagingDirectory staging;
+    std::vector<Satisfied> satisfied;
+    std::vector<PlannedPackage> packages;  // what is required comes before what requires it
+};
+
+Result<Plan> make_plan(const std::vector<Wish> &wishes, const DirectoryLayout &layout, ProgressSlot &progress);
+
+}  // namespace pgx

@@ -1,0 +1,145 @@
+#include "extension/door.h"
+
+#include "extension/release.h"
+
+#include "core/base/names.h"
+#include "extension/query.h"
+#include "extension/refresh.h"
+
+namespace pgx {
+
+namespace {
+
+// How well a row fits a name, best first. The last rank is for packages named as such extensions usually are ("pg_cron" in
+// postgresql-18-cron); it only counts while the registry has not told its extension names, and is verified after unpacking.
+constexpr const char *candidates_query = R"(
+SELECT c.rank, c.priority, c.registry, c.kind, c.source, c.package, c.version, c.repository, c.url, c.sha256, c.signer, c.size
+  FROM (SELECT CASE WHEN r.extensions OPERATOR(pg_catalog.@>) ARRAY[$1] THEN 1
+                    WHEN r.package OPERATOR(pg_catalog.=) $1 THEN 2
+                    WHEN r.name OPERATOR(pg_catalog.=) $1 THEN 3
+                    WHEN r.extensions IS NULL AND pg_catalog.translate(r.name, '-', '_')
+                         OPERATOR(pg_catalog.=) ANY (ARRAY[$1, pg_catalog.regexp_replace($1, '^pg_?', ''), 'pg_' || $1, 'pg' || $1])
+                         THEN 4 END AS rank,
+               g.priority, r.registry, g.kind, g.source, r.package, r.version, r.repository, r.url, r.sha256, r.signer, r.size
+          FROM pgx.releases AS r
+          JOIN pgx.registries AS g ON g.name OPERATOR(pg_catalog.=) r.registry
+         WHERE (g.enabled AND $2 IS NULL) OR r.registry OPERATOR(pg_catalog.=) $2) AS c
+ WHERE c.rank IS NOT NULL
+   AND ($3 IS NULL OR c.version OPERATOR(pg_catalog.=) $3 OR pgx.upstream_version(c.version) OPERATOR(pg_catalog.=) $3)
+ ORDER BY c.rank, c.priority DESC, pgx.version_key(c.version) DESC, c.registry, c.package, c.repository)";
+
+struct Candidate {
+    int rank = 0, priority = 0;
+    Release release;
+};
+
+std::vector<Candidate> candidates(const Wish &wish) {
+    std::vector<Candidate> found;
+    for (const pg::Row &row : pg::query(candidates_query, {wish.name, wish.registry, wish.version})) {
+        Candidate candidate;
+        candidate.rank = std::stoi(*row[0]);
+        candidate.priority = std::stoi(*row[1]);
+        Release &release = candidate.release;
+        std::string *const members[] = {&release.registry,   &release.kind, &release.source,
+                                        &release.package,    &release.version,
+                                        &release.repository, &release.url,  &release.sha256,
+                                        &release.signer};
+        for (std::size_t i = 0; i < std::size(members); i++) *members[i] = row[i + 2].value_or("");
+        release.size = std::stoull(*row[11]);
+        release.is_guess = candidate.rank == 4;
+        found.push_back(std::move(candidate));
+    }
+    return found;
+}
+
+// The first candidate, unless another of the same rank and priority is a different thing: choosing silently between two
+// registries, or between two packages, is how the wrong code gets into a server.
+Result<Release> choose(const Wish &wish, std::vector<Candidate> found) {
+    const Candidate &best = found.front();
+    std::vector<std::string> others;
+    for (const Candidate &other : found) {
+        if (other.rank != best.rank || other.priority != best.priority) break;
+        if (other.release.registry == best.release.registry && other.release.package == best.release.package)
+            continue;
+        others.push_back(other.release.origin());
+    }
+    if (!others.empty()) {
+        others.insert(others.begin(), best.release.origin());
+        return fail(ErrorCode::ambiguous_package, "\"" + wish.name + "\" is offered more than once",
+                    "It is offered by " + quoted_list(others) + ".",
+                    "Choose with pgx.install(name, registry => '...'), by the package's name, or by giving one "
+                    "registry a higher priority with pgx.alter_registry().");
+    }
+    return best.release;
+}
+
+Error unknown_version(const Wish &wish) {
+    Wish any = wish;
+    any.version.reset();
+    std::vector<std::string> versions;
+    for (const Candidate &candidate : candidates(any))
+        if (std::ranges::find(versions, candidate.release.version) == versions.end())
+            versions.push_back(candidate.release.version);
+    return Error{ErrorCode::unknown_version,
+                 "there is no version \"" + *wish.version + "\" of \"" + wish.name + "\"",
+                 "Versions on offer: " + quoted_list(versions) + "."};
+}
+
+Error unknown_package(const Wish &wish) {
+    std::vector<std::string> names;
+    for (const pg::Row &row : pg::query("SELECT DISTINCT name FROM (SELECT name FROM pgx.offers UNION ALL "
+                                        "SELECT package FROM pgx.offers UNION ALL SELECT name FROM pgx.releases) AS n"))
+        names.push_back(row[0].value_or(""));
+    const std::vector<std::string> near = near_names(wish.name, names);
+    Error error{ErrorCode::unknown_package, "no registry offers \"" + wish.name + "\""};
+    if (wish.registry) error.message = "registry \"" + *wish.registry + "\" does not offer \"" + wish.name + "\"";
+    if (!near.empty()) error.hint = "Perhaps you meant " + quoted_list(near) + ". See also pgx.search(text).";
+    return error;
+}
+
+Result<void> check_registry(const Wish &wish) {
+    if (!wish.registry) return {};
+    if (pg::query("SELECT FROM pgx.registries WHERE name OPERATOR(pg_catalog.=) $1", {*wish.registry}).empty())
+        return fail(ErrorCode::unknown_registry, "registry \"" + *wish.registry + "\" does not exist");
+    return {};
+}
+
+}  // namespace
+
+Json Release::artifact() const {
+    return {{"package", package}, {"version", version}, {"registry", registry}, {"kind", kind}, {"source", source},
+            {"url", url},         {"size", size},       {"sha256", sha256},     {"signer", signer}};
+}
+
+Result<bool> learn_extension_names(const Wish &wish, ProgressSlot &progress) {
+    std::vector<pg::Row> rows = pg::query(
+        "SELECT g.name FROM pgx.registries AS g WHERE ((g.enabled AND $1 IS NULL) OR g.name OPERATOR(pg_catalog.=) $1)"
+        "   AND EXISTS (SELECT FROM pgx.releases AS r WHERE r.registry OPERATOR(pg_catalog.=) g.name AND r.extensions IS NULL)"
+        " ORDER BY g.priority DESC, g.name",
+        {wish.registry});
+    for (const pg::Row &row : rows) {
+        const std::string name = row[0].value_or("");
+        pg::notice("looking for \"" + wish.name + "\" in the package contents of registry \"" + name + "\"",
+                   "This reads a large list once; later calls use what was learnt.");
+        (void)TRY(refresh_registry(name, true, progress));
+    }
+    return !rows.empty();
+}
+
+Result<Release> find_release(const Wish &wish, ProgressSlot &progress) {
+    TRY(check_registry(wish));
+    std::vector<Candidate> found = candidates(wish);
+    if (!found.empty()) return choose(wish, std::move(found));
+    Wish any = wish;
+    any.version.reset();
+    if (candidates(any).empty()) {
+        if (TRY(learn_extension_names(wish, progress))) {
+            found = candidates(wish);
+            if (!found.empty()) return choose(wish, std::move(found));
+        }
+        if (candidates(any).empty()) return fail(unknown_package(wish));
+    }
+    return fail(unknown_version(wish));
+}
+
+}  // namespace pgx

@@ -1,0 +1,44 @@
+// release.h - finding the release that a person means.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/json.h"
+#include "core/base/result.h"
+#include "extension/progress.h"
+
+namespace pgx {
+
+// What is asked for. The name may be an extension's, a package's, or a package's short name.
+struct Wish {
+    std::string name;
+    std::optional<std::string> version;   // as the registry writes it, or its upstream part
+    std::optional<std::string> registry;  // only from this one
+    std::string required_by;              // the extension whose control file asks for it, empty when a person does
+};
+
+// A row of pgx.releases with its registry, as the helper needs it.
+struct Release {
+    std::string registry, kind, source;
+    std::string package, version, repository, url, sha256, signer;
+    std::uint64_t size = 0;
+    // The registry did not say which extensions the package holds, and only its name speaks for it: once it is unpacked, it has
+    // to hold the extension that was asked for.
+    bool is_guess = false;
+
+    Json artifact() const;  // for the helper's request "fetch"
+    std::string origin() const { return registry + ": " + package + " " + version; }
+};
+
+// The best release for a wish: extension names before package names, higher priority first, then the newest version. When no list
+// at hand knows the name, the registries are asked for the extension names of their packages, once. Errors: unknown_package with near
+// names, unknown_version with those that exist, ambiguous_package.
+Result<Release> find_release(const Wish &wish, ProgressSlot &progress);
+
+// Asks the registries that have not told yet which extensions their packages hold. False when all have.
+Result<bool> learn_extension_names(const Wish &wish, ProgressSlot &progress);
+
+}  // namespace pgx

@@ -1,0 +1,37 @@
+// settings.h - pgx's own settings, and the two settings of PostgreSQL that it changes.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/base/directory_layout.h"
+#include "core/base/result.h"
+
+namespace pgx {
+
+// Called by _PG_init.
+void define_settings();
+
+// Where everything is on this server, from pgx.directory.
+DirectoryLayout directory_layout();
+
+// The helper program: pgx.helper_path, or the one that was installed with this library.
+Result<std::string> helper_path();
+
+struct PathSetting {
+    std::string name;   // "extension_control_path"
+    std::string value;  // what it is now, in the configuration
+    bool changed = false;
+};
+
+// Makes the directories and puts them on the two paths: ALTER SYSTEM, reload, and for the rest of this transaction SET LOCAL.
+// The elements that are there stay, before ours: what the server brought itself is never shadowed.  Cheap when nothing is to
+// be done.
+Result<std::vector<PathSetting>> ensure_set_up();
+
+// Where PostgreSQL looks for control files besides pgx's own directory, in its order.
+std::vector<std::string> other_extension_directories();
+// The same for libraries.
+std::vector<std::string> other_library_directories();
+
+}  // namespace pgx

@@ -1,0 +1,42 @@
+// setup_functions.cpp - setup, platform, take_home, and what SQL needs of the core.
+#include "extension/door.h"
+
+#include "core/base/debian_version.h"
+#include "core/base/platform.h"
+#include "core/base/version_key.h"
+#include "extension/home.h"
+#include "extension/result_set.h"
+#include "extension/settings.h"
+
+namespace pgx {
+
+PGX_FUNCTION(pgx_take_home) {
+    TRY(take_home());
+    PG_RETURN_VOID();
+}
+
+PGX_FUNCTION(pgx_setup) {
+    TRY(check_may_change("pgx.setup()"));
+    pg::ResultSet rows(fcinfo);
+    for (const PathSetting &setting : TRY(ensure_set_up()))
+        rows.add({setting.name, setting.value, setting.changed ? "true" : "false"});
+    return rows.done();
+}
+
+PGX_FUNCTION(pgx_platform) {
+    const Platform platform = host_platform();
+    return pg::make_record(fcinfo, {std::to_string(directory_layout().postgres_major), platform.os,
+                                    platform.os_version.empty() ? pg::Value{} : platform.os_version,
+                                    platform.libc, platform.libc_version, platform.architecture});
+}
+
+PGX_FUNCTION(pgx_version_key) {
+    const std::string key = debian_version_key(pg::text_argument(fcinfo, 0).value_or(""));
+    return pg::text_datum(key);  // bytea and text have the same form in memory
+}
+
+PGX_FUNCTION(pgx_upstream_version) {
+    return pg::text_datum(upstream_version(pg::text_argument(fcinfo, 0).value_or("")));
+}
+
+}  // namespace pgx

@@ -1,0 +1,31 @@
+// staging.h - a directory of one call's own, for files on their way into place.
+//
+// The backend holds a shared flock on it for as long as it uses it. A directory that nobody holds was left behind by a process that was
+// killed, and is removed by recovery.
+#pragma once
+
+#include <string>
+
+#include "core/base/directory_layout.h"
+#include "core/base/result.h"
+
+namespace pgx {
+
+class StagingDirectory {
+   public:
+    static Result<StagingDirectory> create(const DirectoryLayout &layout);
+    StagingDirectory(StagingDirectory &&other) noexcept;
+    StagingDirectory &operator=(StagingDirectory &&) = delete;
+    ~StagingDirectory();
+
+    const std::string &path() const { return path_; }
+
+   private:
+    StagingDirectory(std::string path, int descriptor) : path_(std::move(path)), lock_(descriptor) {}
+    std::string path_;
+    int lock_;
+};
+
+Result<void> remove_abandoned_staging(const DirectoryLayout &layout);
+
+}  // namespace pgx

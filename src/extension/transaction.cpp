@@ -1,0 +1,116 @@
+#include "extension/door.h"
+
+#include "extension/transaction.h"
+
+#include <algorithm>
+
+namespace pgx {
+
+namespace {
+
+struct PendingChange {
+    SubTransactionId subtransaction;
+    FileChange files;
+};
+
+// The backend's pending changes, oldest first. Transaction state is per process in PostgreSQL too.
+std::vector<PendingChange> &pending() {
+    static std::vector<PendingChange> changes;
+    return changes;
+}
+
+// Undoes what `matches`, newest first. A change that cannot be undone keeps its journal, and recovery takes it up.
+template <typename Matches>
+Result<void> undo_where(Matches matches) {
+    std::vector<PendingChange> &changes = pending();
+    Result<void> outcome;
+    for (std::size_t i = changes.size(); i-- > 0;) {
+        if (!matches(changes[i])) continue;
+        Result<void> undone = changes[i].files.undo();
+        if (!undone) outcome = undone;
+        changes.erase(changes.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+    return outcome;
+}
+
+Result<void> finish_all() {
+    Result<void> outcome;
+    for (PendingChange &change : pending()) {
+        Result<void> finished = change.files.finish();
+        if (!finished) outcome = finished;
+    }
+    pending().clear();
+    return outcome;
+}
+
+Result<void> at_commit(void *) { return finish_all(); }
+
+Result<void> at_abort(void *) {
+    return undo_where([](const PendingChange &) { return true; });
+}
+
+Result<void> at_subabort(void *argument) {
+    const SubTransactionId id = *static_cast<SubTransactionId *>(argument);
+    return undo_where([id](const PendingChange &change) { return change.subtransaction == id; });
+}
+
+void transaction_callback(XactEvent event, void *) {
+    if (pending().empty()) return;
+    switch (event) {
+        case XACT_EVENT_COMMIT:
+            pg::guarded("could not clean up after a change of extension files", at_commit, nullptr);
+            break;
+        case XACT_EVENT_ABORT:
+            pg::guarded("could not undo a change of extension files, it will be undone by the next call of pgx",
+                        at_abort, nullptr);
+            break;
+        case XACT_EVENT_PRE_PREPARE:
+            // A prepared transaction outlives its process, and so would the pending changes. Plain C from here on:
+            // this is the one callback that may raise an error, and wants to.
+            ereport(ERROR,
+                    (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                     errmsg("cannot PREPARE a transaction that has changed extension files"),
+                     errhint("Install extensions in a transaction of their own, with COMMIT.")));
+            break;
+        default:
+            break;
+    }
+}
+
+void subtransaction_callback(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *) {
+    if (pending().empty()) return;
+    if (event == SUBXACT_EVENT_COMMIT_SUB) {
+        for (PendingChange &change : pending())
+            if (change.subtransaction == id) change.subtransaction = parent;
+    } else if (event == SUBXACT_EVENT_ABORT_SUB) {
+        pg::guarded("could not undo a change of extension files, it will be undone by the next call of pgx",
+                    at_subabort, &id);
+    }
+}
+
+}  // namespace
+
+void register_transaction_callbacks() {
+    RegisterXactCallback(transaction_callback, nullptr);
+    RegisterSubXactCallback(subtransaction_callback, nullptr);
+}
+
+Result<void> apply_in_transaction(const DirectoryLayout &layout, const std::string &change,
+                                  std::vector<FileStep> steps) {
+    // The journal may go only when the history row is safe on disk.
+    pg::call([] { ForceSyncCommit(); });
+    order_steps(steps);
+    // Room first: nothing may fail between the first rename and the entry that undoes it.
+    pending().reserve(pending().size() + 1);
+    FileChange files = TRY(FileChange::begin(real_file_system(), layout, change, std::move(steps)));
+    pending().push_back({GetCurrentSubTransactionId(), std::move(files)});
+    return pending().back().files.apply();
+}
+
+bool is_pending(const std::string &change) {
+    return std::ranges::any_of(pending(), [&](const PendingChange &candidate) {
+        return candidate.files.change() == change;
+    });
+}
+
+}  // namespace pgx
