@@ -47,6 +47,10 @@ template <typename T>
 T take_value(Result<T> &result) {
     return *std::move(result);
 }
+template <typename T>
+T take_value(const Result<T> &result) {
+    return *result;
+}
 
 }  // namespace pgx
 
