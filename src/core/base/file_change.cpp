@@ -30,11 +30,9 @@ Json steps_to_json(const std::string &change, const std::vector<FileStep> &steps
     Json list = Json::array();
     for (const FileStep &step : steps) {
         Json entry = {{"step", step.kind == FileStep::Kind::place ? "place" : "remove"},
-                      {"path", step.path}};
-        if (step.kind == FileStep::Kind::place) {
-            entry["sha256"] = step.sha256;
-            entry["replaces"] = step.replaces;
-        }
+                      {"path", step.path},
+                      {"replaces", step.replaces}};
+        if (step.kind == FileStep::Kind::place) entry["sha256"] = step.sha256;
         list.push_back(std::move(entry));
     }
     return Json{{"journal", 1}, {"change", change}, {"steps", std::move(list)}};

@@ -27,10 +27,10 @@ namespace pgx {
 struct FileStep {
     enum class Kind { place, remove };
     Kind kind = Kind::place;
-    std::string path;          // relative to the version directory: "lib/semver.so"
-    std::string staged;        // place: where the new file is now, absolute
-    std::string sha256;        // place: of the new file
-    bool replaces = false;     // place: there is an older file of ours; filled in by begin()
+    std::string path = {};     // relative to the version directory: "lib/semver.so"
+    std::string staged = {};   // place: where the new file is now, absolute
+    std::string sha256 = {};   // place: of the new file
+    bool replaces = false;     // there is an older file of ours at that path; filled in by begin()
 };
 
 class FileChange {
