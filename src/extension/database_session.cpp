@@ -1,0 +1,353 @@
+#include "extension/door.h"
+
+#include "extension/database_session.h"
+
+#include <utility>
+
+#include "core/base/json.h"
+#include "core/base/protocol.h"
+
+extern "C" {
+#include "access/parallel.h"
+#include "catalog/pg_authid_d.h"
+#include "executor/spi.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "storage/dsm.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "storage/procarray.h"
+#include "storage/shm_mq.h"
+#include "storage/shm_toc.h"
+#include "utils/snapmgr.h"
+#include "utils/wait_event.h"
+
+PGDLLEXPORT void pgx_database_session_main(Datum argument);
+}
+
+namespace pgx {
+
+namespace {
+
+constexpr std::uint64_t segment_magic = 0x7067785f64623031;  // "pgx_db01"
+constexpr Size queue_size = 65536;
+enum Key : std::uint64_t { key_header, key_statement, key_queue };
+
+enum class Decision : std::uint32_t { none, commit, abort };
+
+// What both sides share.
+struct Header {
+    Oid database;
+    Oid role;
+    bool waits_for_decision;
+    int leader_pid;
+    pg_atomic_uint32 decision;
+    pg_atomic_uint32 worker;    // its number among the processes plus one, 0 before it runs
+    pg_atomic_uint32 finished;  // it has ended its transaction
+};
+
+// A worker whose transaction waits for ours.
+struct OpenSession {
+    SubTransactionId subtransaction;
+    dsm_segment *segment;
+    Header *header;
+};
+
+std::vector<OpenSession> &open_sessions() {
+    static std::vector<OpenSession> sessions;
+    return sessions;
+}
+
+struct Started {
+    dsm_segment *segment;
+    Header *header;
+    shm_mq_handle *queue;
+    bool registered;
+};
+
+// Plain C: segment, queue, worker.
+Started start(Oid database, Oid role, bool waits, const char *statement, Size length) {
+    shm_toc_estimator estimator;
+    shm_toc_initialize_estimator(&estimator);
+    shm_toc_estimate_chunk(&estimator, sizeof(Header));
+    shm_toc_estimate_chunk(&estimator, length + 1);
+    shm_toc_estimate_chunk(&estimator, queue_size);
+    shm_toc_estimate_keys(&estimator, 3);
+    const Size size = shm_toc_estimate(&estimator);
+
+    Started started{};
+    started.segment = dsm_create(size, 0);
+    dsm_pin_mapping(started.segment);  // it outlives savepoints; end_session() lets go of it
+    shm_toc *toc = shm_toc_create(segment_magic, dsm_segment_address(started.segment), size);
+    started.header = static_cast<Header *>(shm_toc_allocate(toc, sizeof(Header)));
+    started.header->database = database;
+    started.header->role = role;
+    started.header->waits_for_decision = waits;
+    started.header->leader_pid = MyProcPid;
+    pg_atomic_init_u32(&started.header->decision, 0);
+    pg_atomic_init_u32(&started.header->worker, 0);
+    pg_atomic_init_u32(&started.header->finished, 0);
+    shm_toc_insert(toc, key_header, started.header);
+    char *text = static_cast<char *>(shm_toc_allocate(toc, length + 1));
+    memcpy(text, statement, length + 1);
+    shm_toc_insert(toc, key_statement, text);
+    shm_mq *queue = shm_mq_create(shm_toc_allocate(toc, queue_size), queue_size);
+    shm_mq_set_receiver(queue, MyProc);
+    shm_toc_insert(toc, key_queue, queue);
+
+    BackgroundWorker worker{};
+    snprintf(worker.bgw_name, BGW_MAXLEN, "pgx session in database %u", database);
+    strlcpy(worker.bgw_type, "pgx database session", BGW_MAXLEN);
+    worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+    worker.bgw_start_time = BgWorkerStart_ConsistentState;
+    worker.bgw_restart_time = BGW_NEVER_RESTART;
+    worker.bgw_main_arg = UInt32GetDatum(dsm_segment_handle(started.segment));
+    worker.bgw_notify_pid = MyProcPid;
+    strlcpy(worker.bgw_library_name, "pgx", sizeof worker.bgw_library_name);
+    strlcpy(worker.bgw_function_name, "pgx_database_session_main", BGW_MAXLEN);
+    BackgroundWorkerHandle *handle;
+    started.registered = RegisterDynamicBackgroundWorker(&worker, &handle);
+    if (started.registered) started.queue = shm_mq_attach(queue, started.segment, handle);
+    return started;
+}
+
+void wake_worker(Header *header) {
+    const std::uint32_t worker = pg_atomic_read_u32(&header->worker);
+    if (worker != 0) SetLatch(&GetPGProcByNumber(worker - 1)->procLatch);
+}
+
+// Tells the worker how to end, waits a little for it so that what we do next sees the outcome, and lets go.
+void end_session(const OpenSession &session, Decision decision) {
+    pg_atomic_write_u32(&session.header->decision, static_cast<std::uint32_t>(decision));
+    pg_memory_barrier();
+    wake_worker(session.header);
+    if (decision == Decision::commit)
+        for (int i = 0; i < 5000 && pg_atomic_read_u32(&session.header->finished) == 0; i++) pg_usleep(1000);
+    dsm_detach(session.segment);
+}
+
+// Ends the session on every way out until it is handed over to the transaction.
+class SessionGuard {
+   public:
+    explicit SessionGuard(const Started &started)
+        : session_{GetCurrentSubTransactionId(), started.segment, started.header} {}
+    SessionGuard(const SessionGuard &) = delete;
+    SessionGuard &operator=(const SessionGuard &) = delete;
+    ~SessionGuard() {
+        if (session_.segment != nullptr) end_session(session_, Decision::abort);
+    }
+    void hand_over() {
+        open_sessions().push_back(session_);
+        session_.segment = nullptr;
+    }
+
+   private:
+    OpenSession session_;
+};
+
+Error in_database(Error error, const Database &database) {
+    error.message = "in database \"" + database.name + "\": " + error.message;
+    return error;
+}
+
+// The worker's answer: {"value": text or null} or {"error": {...}}.
+Result<pg::Value> receive(const Started &started, const Database &database) {
+    struct Message {
+        const char *bytes;
+        Size length;
+    };
+    const Message message = pg::call([&started] {
+        Message received{};
+        void *bytes;
+        if (shm_mq_receive(started.queue, &received.length, &bytes, false) == SHM_MQ_SUCCESS)
+            received.bytes = static_cast<const char *>(bytes);
+        return received;
+    });
+    if (message.bytes == nullptr)
+        return fail(ErrorCode::wrong_state, "could not work in database \"" + database.name + "\"",
+                    "The background worker ended before it had answered.", "See the server log.");
+    const Json answer = TRY(parse_json(std::string_view(message.bytes, message.length)));
+    if (answer.contains("error")) return fail(in_database(error_from_json(answer["error"]), database));
+    if (!answer.contains("value") || !answer["value"].is_string()) return pg::Value{};
+    return pg::Value{answer["value"].get<std::string>()};
+}
+
+Result<pg::Value> run(const Database &database, Oid role, const std::string &sql, bool waits) {
+    const char *statement = sql.c_str();
+    const Size length = sql.size();
+    const Oid oid = database.oid;
+    Started started =
+        pg::call([=] { return start(oid, role, waits, statement, length); });
+    SessionGuard guard(started);
+    if (!started.registered)
+        return fail(ErrorCode::wrong_state, "could not start a background worker for database \"" + database.name + "\"",
+                    "All background worker slots are in use.", "Raise max_worker_processes, or try again later.");
+    pg::Value value = TRY(receive(started, database));
+    if (waits) guard.hand_over();
+    return value;
+}
+
+template <typename Matches>
+void end_where(Matches matches, Decision decision) {
+    std::vector<OpenSession> &sessions = open_sessions();
+    for (std::size_t i = sessions.size(); i-- > 0;) {
+        if (!matches(sessions[i])) continue;
+        end_session(sessions[i], decision);
+        sessions.erase(sessions.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+}
+
+void transaction_callback(XactEvent event, void *) {
+    if (open_sessions().empty()) return;
+    const auto all = [](const OpenSession &) { return true; };
+    if (event == XACT_EVENT_COMMIT)
+        end_where(all, Decision::commit);
+    else if (event == XACT_EVENT_ABORT)
+        end_where(all, Decision::abort);
+    else if (event == XACT_EVENT_PRE_PREPARE)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("cannot PREPARE a transaction that works in other databases")));
+}
+
+void subtransaction_callback(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *) {
+    if (open_sessions().empty()) return;
+    if (event == SUBXACT_EVENT_COMMIT_SUB) {
+        for (OpenSession &session : open_sessions())
+            if (session.subtransaction == id) session.subtransaction = parent;
+    } else if (event == SUBXACT_EVENT_ABORT_SUB) {
+        end_where([id](const OpenSession &session) { return session.subtransaction == id; }, Decision::abort);
+    }
+}
+
+//
+// The worker's side
+//
+
+// The first column of the first row, null when there is none. Plain C.
+const char *execute_statement(const char *statement) {
+    SetCurrentStatementStartTimestamp();
+    StartTransactionCommand();
+    SPI_connect();
+    PushActiveSnapshot(GetTransactionSnapshot());
+    pgstat_report_activity(STATE_RUNNING, statement);
+    (void)SPI_execute(statement, false, 1);
+    const char *value = nullptr;
+    if (SPI_processed > 0 && SPI_tuptable != nullptr)
+        value = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+    return value;
+}
+
+Json error_of(const pg::BackendError &error) {
+    auto text = [](const char *bytes) { return std::string(bytes == nullptr ? "" : bytes); };
+    Error plain{ErrorCode::wrong_state, text(error.data->message), text(error.data->detail), text(error.data->hint)};
+    return Json{{"error", error_to_json(plain)}};
+}
+
+// Waits until the leader has decided; abort when it is gone.
+Decision wait_for_decision(Header *header) {
+    while (true) {
+        const Decision decision = static_cast<Decision>(pg_atomic_read_u32(&header->decision));
+        if (decision != Decision::none) return decision;
+        if (BackendPidGetProc(header->leader_pid) == nullptr) return Decision::abort;
+        pg::call([] {
+            (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 1000, PG_WAIT_EXTENSION);
+            ResetLatch(MyLatch);
+            CHECK_FOR_INTERRUPTS();
+        });
+    }
+}
+
+void send_answer(shm_mq_handle *queue, const Json &answer) {
+    const std::string text = dump_json(answer);
+    const char *bytes = text.data();
+    const Size length = text.size();
+    pg::call([=] { (void)shm_mq_send(queue, length, bytes, false, true); });
+}
+
+Result<void> serve(Header *header, const char *statement, shm_mq_handle *queue) {
+    Decision decision = Decision::abort;
+    try {
+        const char *value = pg::call([statement] { return execute_statement(statement); });
+        Json answer = Json::object();
+        answer["value"] = value == nullptr ? Json() : Json(value);
+        send_answer(queue, answer);
+        if (header->waits_for_decision) decision = wait_for_decision(header);
+    } catch (const pg::BackendError &error) {
+        send_answer(queue, error_of(error));
+    }
+    pg::call([decision] {
+        if (decision == Decision::commit) {
+            if (ActiveSnapshotSet()) PopActiveSnapshot();
+            SPI_finish();
+            CommitTransactionCommand();
+        } else {
+            AbortCurrentTransaction();
+        }
+    });
+    return {};
+}
+
+struct Served {
+    Header *header;
+    const char *statement;
+    shm_mq_handle *queue;
+};
+
+}  // namespace
+
+std::vector<Database> all_databases() {
+    std::vector<Database> databases;
+    for (const pg::Row &row : pg::query(
+             "SELECT oid, datname FROM pg_catalog.pg_database WHERE datconnlimit OPERATOR(pg_catalog.<>) -2 ORDER BY datname"))
+        databases.push_back({static_cast<Oid>(std::stoul(*row[0])), *row[1]});
+    return databases;
+}
+
+Result<Database> find_database(const std::string &name) {
+    for (Database &database : all_databases())
+        if (database.name == name) return std::move(database);
+    return fail(ErrorCode::invalid_argument, "database \"" + name + "\" does not exist");
+}
+
+Result<pg::Value> ask_database(const Database &database, const std::string &sql) {
+    return run(database, BOOTSTRAP_SUPERUSERID, sql, false);
+}
+
+Result<void> execute_in_database(const Database &database, Oid role, const std::string &sql) {
+    open_sessions().reserve(open_sessions().size() + 1);
+    (void)TRY(run(database, role, sql, true));
+    return {};
+}
+
+void register_database_session_callbacks() {
+    RegisterXactCallback(transaction_callback, nullptr);
+    RegisterSubXactCallback(subtransaction_callback, nullptr);
+}
+
+}  // namespace pgx
+
+void pgx_database_session_main(Datum argument) {
+    using namespace pgx;
+    BackgroundWorkerUnblockSignals();
+    dsm_segment *segment = dsm_attach(DatumGetUInt32(argument));
+    if (segment == nullptr) return;  // the leader is gone
+    shm_toc *toc = shm_toc_attach(segment_magic, dsm_segment_address(segment));
+    if (toc == nullptr) return;
+    Header *header = static_cast<Header *>(shm_toc_lookup(toc, key_header, false));
+    pg_atomic_write_u32(&header->worker, static_cast<std::uint32_t>(MyProcNumber) + 1);
+    shm_mq *queue = static_cast<shm_mq *>(shm_toc_lookup(toc, key_queue, false));
+    shm_mq_set_sender(queue, MyProc);
+    Served served{header, static_cast<const char *>(shm_toc_lookup(toc, key_statement, false)),
+                  shm_mq_attach(queue, segment, nullptr)};
+    BackgroundWorkerInitializeConnectionByOid(header->database, header->role,
+                                              BGWORKER_BYPASS_ALLOWCONN | BGWORKER_BYPASS_ROLELOGINCHECK);
+    pg::guarded(
+        "could not work for another database",
+        [](void *data) {
+            Served &work = *static_cast<Served *>(data);
+            return serve(work.header, work.statement, work.queue);
+        },
+        &served);
+    pg_atomic_write_u32(&header->finished, 1);
+}
