@@ -22,9 +22,9 @@ enum class FileType { regular, directory, symlink, other };
 
 struct FileInfo {
     FileType type = FileType::other;
-    std::uint64_t size = 0;   // bytes
-    unsigned mode = 0;        // permission bits, 07777
-    unsigned owner = 0;       // numeric user id
+    std::uint64_t size = 0;  // bytes
+    unsigned mode = 0;       // permission bits, 07777
+    unsigned owner = 0;      // numeric user id
     std::uint64_t device = 0;
     std::uint64_t inode = 0;
     std::int64_t mtime_ns = 0;  // nanoseconds since the epoch

@@ -1,8 +1,10 @@
-// json_lines.h - the helper's half of the protocol: events, then one result or one error, a line each.
+// json_lines.h - the helper's half of the protocol: events, then one result or one error, a line
+// each.
 //
-// Here, and not in the helper's program, so that the rate limit is tested like everything else.  Progress is called
-// for every few kilobytes; a reader wants some ten lines a second for each item, but always the first (it
-// tells that the phase has begun) and the last (a bar that stops at 97 % looks like a failure).
+// Here, and not in the helper's program, so that the rate limit is tested like everything else.
+// Progress is called for every few kilobytes; a reader wants some ten lines a second for each item,
+// but always the first (it tells that the phase has begun) and the last (a bar that stops at 97 %
+// looks like a failure).
 #pragma once
 
 #include <chrono>
@@ -25,11 +27,12 @@ class JsonLinesReporter : public Reporter {
     void progress(std::string_view phase, std::string_view item, std::uint64_t done,
                   std::uint64_t total) override;
     void notice(std::string_view message, std::string_view detail, std::string_view hint) override;
-    // Splits what is too much for one event. A single row over the line limit is left out with a notice.
+    // Splits what is too much for one event. A single row over the line limit is left out with a
+    // notice.
     void releases(Json rows) override;
 
-    // The last line. Progress that was held back goes out before it. A result that is longer than a line may be is
-    // reported as limit_exceeded instead; false then.
+    // The last line. Progress that was held back goes out before it. A result that is longer than a
+    // line may be is reported as limit_exceeded instead; false then.
     bool result(const Json &result);
     void error(const Error &error);
 

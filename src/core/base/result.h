@@ -41,8 +41,9 @@ inline std::unexpected<Error> fail(ErrorCode code, std::string message, std::str
         Error{code, std::move(message), std::move(detail), std::move(hint)});
 }
 
-// The last step of TRY. A function, because g++ 12 drops the value of a statement expression that moves out of
-// something it takes for a constant (the result of a constexpr function or of a lambda).
+// The last step of TRY. A function, because g++ 12 drops the value of a statement expression that
+// moves out of something it takes for a constant (the result of a constexpr function or of a
+// lambda).
 template <typename T>
 T take_value(Result<T> &result) {
     return *std::move(result);
@@ -56,10 +57,10 @@ T take_value(const Result<T> &result) {
 
 // The value of a Result, or return its error from the enclosing function. A GNU statement
 // expression: g++ and clang++ are the compilers that PostgreSQL extensions are built with here.
-#define TRY(expression)                                                        \
-    __extension__({                                                            \
-        auto &&try_result_ = (expression);                                     \
-        if (!try_result_.has_value()) [[unlikely]]                             \
+#define TRY(expression)                                                           \
+    __extension__({                                                               \
+        auto &&try_result_ = (expression);                                        \
+        if (!try_result_.has_value()) [[unlikely]]                                \
             return std::unexpected<::pgx::Error>(std::move(try_result_).error()); \
-        ::pgx::take_value(try_result_);                                        \
+        ::pgx::take_value(try_result_);                                           \
     })
