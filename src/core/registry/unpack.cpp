@@ -1,0 +1,362 @@
+// unpack.cpp - one artifact into one directory of staging.
+//
+// One pass over the archive does nearly all: what belongs into the extension directory or is a library is written where our
+// layout says, hashed while written. Two things are known only at the end of that pass, and cost a second one where they
+// occur: share directories that a control file names, and links to files that were not written. Links to files that
+// were are copied from there.
+//
+// Nothing is synced while writing: the kernel starts early on its own, and one pass of fsync at the end finds most of it
+// done. Staging is thrown away after a crash, but the files themselves are renamed from it into place.
+#include "core/registry/unpack.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "core/base/names.h"
+#include "core/registry/archive.h"
+#include "core/registry/inspect.h"
+#include "core/registry/layout.h"
+#include "core/registry/links.h"
+#include "core/registry/path_set.h"
+#include "core/registry/sha256.h"
+
+namespace pgx {
+
+namespace {
+
+constexpr std::size_t chunk_size = 64 * 1024;
+
+unsigned mode_of(FileKind kind) { return kind == FileKind::library ? 0755 : 0644; }
+
+// A staged file that is being written and hashed.
+class StagedFile {
+   public:
+    static Result<StagedFile> create(FileSystem &fs, const std::string &directory, std::string path,
+                                     FileKind kind) {
+        auto file = TRY(fs.create(join_path(directory, path), mode_of(kind)));
+        return StagedFile(std::move(file), std::move(path), kind);
+    }
+
+    Result<void> append(std::string_view bytes) {
+        digest_.update(bytes);
+        result_.size += bytes.size();
+        return file_->append(bytes);
+    }
+
+    Result<ReceiptFile> finish() {
+        TRY(file_->close());
+        result_.sha256 = TRY(digest_.finish());
+        return std::move(result_);
+    }
+
+   private:
+    StagedFile(std::unique_ptr<WritableFile> file, std::string path, FileKind kind)
+        : file_(std::move(file)) {
+        result_.path = std::move(path);
+        result_.kind = kind;
+        result_.mode = mode_of(kind);
+    }
+
+    std::unique_ptr<WritableFile> file_;
+    Sha256 digest_;
+    ReceiptFile result_;
+};
+
+class Unpacker {
+   public:
+    Unpacker(const std::string &deb_path, const Artifact &artifact, const Platform &platform,
+             const std::string &directory, FileSystem &fs, Reporter &reporter,
+             const ArchiveLimits &limits)
+        : deb_path_(deb_path), artifact_(artifact), platform_(platform), directory_(directory),
+          fs_(fs), reporter_(reporter), limits_(limits) {}
+
+    Result<Receipt> run() {
+        const std::optional<FileInfo> deb = TRY(fs_.info(deb_path_));
+        if (deb) deb_size_ = deb->size;
+        TRY(first_pass());
+        std::vector<NamedControlFile> controls = TRY(read_control_files(fs_, directory_, files_));
+        for (const NamedControlFile &control : controls)
+            if (!control.content.directory.empty()) directories_.push_back(control.content.directory);
+        TRY(copy_links());
+        if (!directories_.empty() || !wanted_.empty()) TRY(second_pass());
+        TRY(check_below_links());
+        if (files_.empty()) return nothing_for_us();
+
+        // Anew, because a link may have become a control file.
+        controls = TRY(read_control_files(fs_, directory_, files_));
+        if (const auto renames = control_files_to_rename(files_, controls); !renames.empty()) {
+            TRY(rename(renames));
+            controls = TRY(read_control_files(fs_, directory_, files_));
+        }
+        Inspection inspection = TRY(inspect(fs_, directory_, files_, controls, platform_));
+        TRY(drop(inspection.without_script));
+        if (files_.empty()) return nothing_for_us();
+        TRY(sync());
+        return receipt(std::move(inspection));
+    }
+
+   private:
+    std::unexpected<Error> unsafe(std::string detail) const {
+        return fail(ErrorCode::artifact_unsafe, "package \"" + artifact_.package + "\" is unsafe",
+                    std::move(detail));
+    }
+
+    std::unexpected<Error> nothing_for_us() const {
+        std::vector<std::string> majors;
+        for (unsigned major : majors_) majors.push_back(std::to_string(major));
+        std::string list;
+        for (std::size_t i = 0; i < majors.size(); ++i) {
+            if (i > 0) list += i + 1 == majors.size() ? " and " : ", ";
+            list += majors[i];
+        }
+        const std::string wanted = std::to_string(platform_.postgres_major);
+        return fail(ErrorCode::wrong_platform,
+                    "package \"" + artifact_.package + "\" holds nothing for PostgreSQL " + wanted,
+                    list.empty() ? "It holds no files of PostgreSQL extensions."
+                    : majors_.contains(platform_.postgres_major)
+                        ? "What it holds for PostgreSQL " + wanted + " is not an extension or a library."
+                        : "It holds files for PostgreSQL " + list + ".");
+    }
+
+    void report(const DebReader &reader) {
+        reporter_.progress("unpack", artifact_.package, std::min(reader.position(), deb_size_), deb_size_);
+    }
+
+    // The place of an archive entry, checked: a path that would be installed has to be clean.
+    Result<Placement> place(const std::string &archive_path) const {
+        Placement placement = place_file(archive_path, platform_.postgres_major, directories_);
+        if (!placement.path.empty() && !is_clean_install_path(placement.path))
+            return unsafe("The name of entry \"" + archive_path + "\" has a character that is not allowed.");
+        return placement;
+    }
+
+    // Takes a path for a file, and makes its directory.
+    Result<void> claim(const std::string &archive_path, const std::string &path) {
+        if (!paths_.add_file(path))
+            return unsafe("Entry \"" + archive_path +
+                          "\" collides with another one, at least where upper and lower case are the same.");
+        const std::string parent = join_path(directory_, parent_path(path));
+        if (made_.insert(parent).second) TRY(fs_.make_directories(parent, 0755));
+        return {};
+    }
+
+    Result<void> write(DebReader &reader, const std::string &archive_path, const std::string &path,
+                       FileKind kind) {
+        TRY(claim(archive_path, path));
+        StagedFile file = TRY(StagedFile::create(fs_, directory_, path, kind));
+        TRY(reader.read([&](std::string_view bytes) {
+            report(reader);
+            return file.append(bytes);
+        }));
+        ReceiptFile finished = TRY(file.finish());
+        written_[archive_path] = path;
+        files_.push_back(std::move(finished));
+        return {};
+    }
+
+    Result<void> copy(const std::string &archive_path, const std::string &from, const std::string &to,
+                      FileKind kind) {
+        TRY(claim(archive_path, to));
+        auto source = TRY(fs_.open(join_path(directory_, from)));
+        StagedFile file = TRY(StagedFile::create(fs_, directory_, to, kind));
+        std::string buffer(chunk_size, '\0');
+        while (true) {
+            const std::size_t size = TRY(source->read(buffer.data(), buffer.size()));
+            if (size == 0) break;
+            TRY(file.append(std::string_view(buffer).substr(0, size)));
+        }
+        ReceiptFile finished = TRY(file.finish());
+        files_.push_back(std::move(finished));
+        return {};
+    }
+
+    Result<void> first_pass() {
+        auto reader = TRY(open_deb(fs_, deb_path_, limits_));
+        while (true) {
+            std::optional<ArchiveEntry> entry = TRY(reader->next());
+            if (!entry) return {};
+            report(*reader);
+            TRY(take(*reader, std::move(*entry)));
+        }
+    }
+
+    Result<void> take(DebReader &reader, ArchiveEntry entry) {
+        using Type = ArchiveEntry::Type;
+        if (entry.type == Type::directory) {
+            const Placement placement = TRY(place(entry.path));
+            if (!placement.path.empty() && !paths_.add_directory(placement.path))
+                return unsafe("Directory \"" + entry.path + "\" collides with another entry.");
+            return {};
+        }
+        if (const auto major = postgres_major_of(entry.path)) majors_.insert(*major);
+        if (entry.type != Type::file) {
+            const std::string root = entry.type == Type::hard_link ? "/" : "";
+            if (!links_.emplace(entry.path, root + entry.target).second)
+                return unsafe("Entry \"" + entry.path + "\" appears twice.");
+            return {};
+        }
+        const Placement placement = TRY(place(entry.path));
+        if (!placement.path.empty()) return write(reader, entry.path, placement.path, placement.kind);
+        ++left_out_[placement.left_out];
+        return {};
+    }
+
+    // Links to what has been written become copies; what others lead to is noted for the second pass.
+    Result<void> copy_links() {
+        for (const auto &[link, target] : links_) {
+            const Placement placement = TRY(place(link));
+            if (placement.path.empty()) {
+                ++left_out_[placement.left_out];
+                continue;
+            }
+            const std::string end = TRY(resolve_link(link, links_));
+            if (const auto found = written_.find(end); found != written_.end())
+                TRY(copy(link, found->second, placement.path, placement.kind));
+            else
+                wanted_[end].push_back(link);
+        }
+        return {};
+    }
+
+    Result<void> second_pass() {
+        auto reader = TRY(open_deb(fs_, deb_path_, limits_));
+        while (true) {
+            const std::optional<ArchiveEntry> entry = TRY(reader->next());
+            if (!entry) break;
+            if (entry->type == ArchiveEntry::Type::directory) continue;
+            report(*reader);
+            if (entry->type != ArchiveEntry::Type::file || written_.contains(entry->path)) continue;
+            const Placement placement = TRY(place(entry->path));
+            if (!placement.path.empty()) {
+                const Placement before = place_file(entry->path, platform_.postgres_major, {});
+                if (--left_out_[before.left_out] == 0) left_out_.erase(before.left_out);
+                TRY(write(*reader, entry->path, placement.path, placement.kind));
+            }
+            TRY(fulfil(*reader, entry->path));
+        }
+        if (wanted_.empty()) return {};
+        const auto &[target, links] = *wanted_.begin();
+        return unsafe("Link \"" + links.front() + "\" leads to \"/" + target +
+                      "\", which is not a file of the package.");
+    }
+
+    // Makes the links that lead to this entry. It may have been written as a file of its own just now.
+    Result<void> fulfil(DebReader &reader, const std::string &archive_path) {
+        auto found = wanted_.extract(archive_path);
+        if (found.empty()) return {};
+        std::string source;
+        if (const auto written = written_.find(archive_path); written != written_.end())
+            source = written->second;
+        for (const std::string &link : found.mapped()) {
+            const Placement placement = TRY(place(link));
+            if (!source.empty()) {
+                TRY(copy(link, source, placement.path, placement.kind));
+                continue;
+            }
+            TRY(write(reader, link, placement.path, placement.kind));
+            source = placement.path;
+        }
+        return {};
+    }
+
+    // A file below a link would be unpacked through it by others; no honest package has one.
+    Result<void> check_below_links() const {
+        for (const auto &[archive_path, path] : written_)
+            for (std::size_t slash = archive_path.find('/'); slash != std::string::npos;
+                 slash = archive_path.find('/', slash + 1))
+                if (links_.contains(archive_path.substr(0, slash)))
+                    return unsafe("Entry \"" + archive_path + "\" lies below a link.");
+        return {};
+    }
+
+    Result<void> rename(const std::vector<std::pair<std::string, std::string>> &renames) {
+        for (const auto &[from, to] : renames) {
+            if (!paths_.add_file(to)) return unsafe("Entry \"" + from + "\" collides with another one.");
+            TRY(fs_.rename(join_path(directory_, from), join_path(directory_, to)));
+            std::ranges::find(files_, from, &ReceiptFile::path)->path = to;
+        }
+        return {};
+    }
+
+    Result<void> drop(const std::vector<std::string> &paths) {
+        for (const std::string &path : paths) {
+            TRY(fs_.unlink(join_path(directory_, path)));
+            std::erase_if(files_, [&](const ReceiptFile &file) { return file.path == path; });
+            ++left_out_["control file without script"];
+        }
+        return {};
+    }
+
+    Result<void> sync() {
+        std::set<std::string> directories{directory_};
+        std::uint64_t done = 0;
+        for (const ReceiptFile &file : files_) {
+            TRY(fs_.sync_file(join_path(directory_, file.path)));
+            reporter_.progress("sync", artifact_.package, ++done, files_.size());
+            for (std::string parent = parent_path(file.path); parent != "."; parent = parent_path(parent))
+                directories.insert(join_path(directory_, parent));
+        }
+        for (const std::string &directory : directories) TRY(fs_.sync_directory(directory));
+        return {};
+    }
+
+    Receipt receipt(Inspection inspection) {
+        std::ranges::sort(files_, {}, &ReceiptFile::path);
+        Receipt receipt;
+        receipt.package = artifact_.package;
+        receipt.version = artifact_.version;
+        receipt.registry = artifact_.registry;
+        receipt.artifact_url = artifact_.url;
+        receipt.artifact_sha256 = artifact_.sha256;
+        receipt.signer = artifact_.signer;
+        receipt.files = std::move(files_);
+        receipt.extensions = std::move(inspection.extensions);
+        receipt.modules = std::move(inspection.modules);
+        receipt.left_out = std::move(left_out_);
+        return receipt;
+    }
+
+    const std::string &deb_path_;
+    const Artifact &artifact_;
+    const Platform &platform_;
+    const std::string &directory_;
+    FileSystem &fs_;
+    Reporter &reporter_;
+    const ArchiveLimits &limits_;
+
+    std::uint64_t deb_size_ = 0;
+    std::vector<std::string> directories_;                    // that control files name
+    std::vector<ReceiptFile> files_;
+    std::map<std::string, std::string> written_;              // path in the archive to path in staging
+    LinkMap links_;                                           // all links of the archive
+    std::map<std::string, std::vector<std::string>> wanted_;  // path in the archive to the links that lead there
+    PathSet paths_;
+    std::set<std::string> made_;                              // directories
+    std::set<unsigned> majors_;
+    std::map<std::string, std::uint64_t> left_out_;
+};
+
+}  // namespace
+
+Result<Receipt> unpack_deb(const std::string &deb_path, const Artifact &artifact,
+                           const Platform &platform, const std::string &directory, FileSystem &fs,
+                           Reporter &reporter) {
+    return unpack_deb(deb_path, artifact, platform, directory, fs, reporter, ArchiveLimits{});
+}
+
+Result<Receipt> unpack_deb(const std::string &deb_path, const Artifact &artifact,
+                           const Platform &platform, const std::string &directory, FileSystem &fs,
+                           Reporter &reporter, const ArchiveLimits &limits) {
+    if (auto made = fs.make_directory(directory, 0755); !made) return fail(std::move(made.error()));
+    Result<Receipt> result =
+        Unpacker(deb_path, artifact, platform, directory, fs, reporter, limits).run();
+    if (result) return result;
+    // The error that matters is the first one; staging is cleared by its owner in any case.
+    (void)remove_tree(fs, directory);
+    return fail(std::move(result.error())
+                    .prefixed("could not unpack package \"" + artifact.package + "\""));
+}
+
+}  // namespace pgx
