@@ -314,34 +314,6 @@ TEST_F(FileSystemTest, RemoveTreeDoesNotRunOutOfStack) {
                    ErrorCode::limit_exceeded);
 }
 
-// While one process swaps a directory for a link to another place and back, a removal must not take
-// what is there.
-TEST_F(FileSystemTest, RemoveTreeSurvivesASwap) {
-    directory.put("keep/precious", "x");
-    stdfs::create_directory_symlink(directory / "keep", directory / "link");
-    const std::string swapped = directory / "tree/swapped";
-    const pid_t child = ::fork();
-    ASSERT_GE(child, 0);
-    if (child == 0) {
-        ::alarm(60);
-        while (true) {
-            ::mkdir(swapped.c_str(), 0700);
-            ::renameat2(AT_FDCWD, (directory / "link").c_str(), AT_FDCWD, swapped.c_str(),
-                        RENAME_EXCHANGE);
-            ::renameat2(AT_FDCWD, swapped.c_str(), AT_FDCWD, (directory / "link").c_str(),
-                        RENAME_EXCHANGE);
-        }
-    }
-    for (int i = 0; i < 300; ++i) {
-        directory.put("tree/a", "x");
-        (void)remove_tree(
-            fs, directory / "tree");  // may fail, when the other was just putting something there
-        ASSERT_EQ(directory.get("keep/precious"), "x") << "round " << i;
-    }
-    ::kill(child, SIGKILL);
-    ::waitpid(child, nullptr, 0);
-}
-
 TEST_F(FileSystemTest, WriteFileDurablyReplacesTheWhole) {
     const std::string path = directory.put("f", "old and longer");
     const std::uint64_t old_inode = fs.info(path)->value().inode;

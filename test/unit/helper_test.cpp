@@ -65,11 +65,15 @@ class Program : public testing::Test {
 
     void SetUp() override {
         ::signal(SIGPIPE, SIG_IGN);
+        ::alarm(120);  // a helper that does not end would hold the test up for ever
         if (::access(program().c_str(), X_OK) != 0)
             GTEST_SKIP() << program() << " has not been built";
         ASSERT_EQ(::mkdir((directory / "cache").c_str(), 0700), 0);
     }
-    void TearDown() override { ::signal(SIGPIPE, SIG_DFL); }
+    void TearDown() override {
+        ::alarm(0);
+        ::signal(SIGPIPE, SIG_DFL);
+    }
 
     static CommandResult run(const std::vector<std::string> &arguments) {
         auto result = run_command(program(), arguments);
