@@ -86,8 +86,9 @@ void AptCache::sweep(std::int64_t now) {
         auto info = fs_->info(path);
         if (!info || !*info || used_.contains(name)) continue;
         std::int64_t age_s = now - (*info)->mtime_ns / 1'000'000'000;
-        if ((*info)->type == FileType::directory ? age_s > day_s : age_s > 90 * day_s)
-            (void)remove_tree(*fs_, path).has_value();
+        bool directory = (*info)->type == FileType::directory;
+        if (age_s <= (directory ? day_s : 90 * day_s)) continue;
+        (void)(directory ? fs_->remove_tree(path) : fs_->unlink(path)).has_value();
     }
 }
 

@@ -110,7 +110,7 @@ Result<bool> have_artifact(const std::string &path, const Artifact &artifact, Fi
     if (info->type == FileType::regular && info->size == artifact.size &&
         TRY(sha256_of_file(fs, path)) == artifact.sha256)
         return true;
-    TRY(remove_tree(fs, path));
+    TRY(info->type == FileType::directory ? fs.remove_tree(path) : fs.unlink(path));
     return false;
 }
 

@@ -67,10 +67,11 @@ Result<void> for_each_line(const std::string &path, std::string_view compression
     archive_read_support_format_empty(a.get());
     if (archive_read_open_filename(a.get(), path.c_str(), block_size) != ARCHIVE_OK)
         return fail(broken(path, a.get()));
-    // Without this check a plain file would pass where xz was announced: no filter at all is libarchive's fallback.
+    // The filter and the file itself. libarchive falls back to no filter, so a plain file would pass where xz was announced; and
+    // it applies a filter again to what it gives, so that a small file could grow in two steps.
     if (!compression.empty() && archive_filter_count(a.get()) != 2)
         return fail(ErrorCode::registry_malformed, "could not read file \"" + path + "\"",
-                    "It is not compressed with " + std::string(compression) + ".");
+                    "It is not compressed with " + std::string(compression) + ", or it is more than once.");
     struct archive_entry *entry = nullptr;
     int status = archive_read_next_header(a.get(), &entry);
     if (status == ARCHIVE_EOF) return {};

@@ -1,0 +1,137 @@
+#include "core/registry/apt_host.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "apt_test_support.h"
+
+namespace pgx {
+namespace {
+
+class LoadConfig : public ::testing::Test {
+   protected:
+    Result<AptConfig> load() {
+        auto cache = AptCache::open(directory.path(), real_file_system());
+        EXPECT_TRUE(cache);
+        return load_apt_config(host, *cache, real_file_system());
+    }
+    std::ptrdiff_t runs() {
+        std::string text = directory.get("host/runs");
+        return std::count(text.begin(), text.end(), '\n');
+    }
+    TemporaryDirectory directory;
+    AptHost host = test_host(directory, "Acquire::Marker \"1\";\n");
+};
+
+TEST_F(LoadConfig, RunsAptConfigOnlyWhenSomethingChanged) {
+    for (int i = 0; i < 3; ++i) {
+        auto config = load();
+        ASSERT_TRUE(config) << whole(config);
+        EXPECT_EQ(config->get("Acquire::Marker"), "1");
+    }
+    EXPECT_EQ(runs(), 1);
+    // A new file in apt.conf.d.
+    directory.put("host/etc/apt/apt.conf.d/10x", "x");
+    ASSERT_TRUE(load());
+    EXPECT_EQ(runs(), 2);
+    // A damaged record is a miss.
+    auto old = std::filesystem::file_time_type::clock::now() - std::chrono::hours(1);
+    for (const char *name : {"host/etc/apt/apt.conf.d/10x", "host/etc/apt/apt.conf.d"})
+        std::filesystem::last_write_time(directory / name, old);
+    ASSERT_TRUE(load());
+    ASSERT_TRUE(load());
+    EXPECT_EQ(runs(), 3);
+    directory.put("apt/apt-config-1", "rubbish");
+    ASSERT_TRUE(load());
+    EXPECT_EQ(runs(), 4);
+    // Other environment.
+    host.environment = {"APT_CONFIG=/dev/null"};
+    ASSERT_TRUE(load());
+    EXPECT_EQ(runs(), 5);
+}
+
+TEST_F(LoadConfig, WhatChangedJustNowIsNotRecorded) {
+    directory.put("host/etc/apt/apt.conf", "// changed now\n");
+    ASSERT_TRUE(load());
+    ASSERT_TRUE(load());
+    EXPECT_EQ(runs(), 2);
+}
+
+TEST_F(LoadConfig, WithoutApt) {
+    host.apt_config.clear();
+    auto config = load();
+    ASSERT_TRUE(config);
+    EXPECT_TRUE(config->empty());
+    host.apt_config = directory / "none";
+    EXPECT_FALSE(load());
+}
+
+TEST(AptHost, OfThisHost) {
+    AptHost host = this_host();
+    EXPECT_EQ(host.apt_config, find_program("apt-config"));
+    EXPECT_GT(host.now(), 1600000000);
+}
+
+TEST(AptHost, HostsInUrls) {
+    EXPECT_EQ(url_host("http://User@Example.ORG:80/x"), "example.org");
+    EXPECT_EQ(url_host("https://[::1]:80/x"), "[::1]");
+    EXPECT_EQ(url_host("http://example.org"), "example.org");
+    EXPECT_EQ(url_host("file:/x"), "");
+}
+
+TEST(AptHost, OptionsFollowApt) {
+    auto options = [](const std::string &settings, const std::string &url, const AptHost &host = {}) {
+        auto config = parse_apt_config(settings);
+        EXPECT_TRUE(config) << settings;
+        return fetch_options(host, *config, url);
+    };
+    const std::string proxy = "Acquire::http::Proxy \"http://p:1\";\n";
+    EXPECT_EQ(options("", "http://a/").http_proxy, "");
+    EXPECT_EQ(options(proxy, "http://a/").http_proxy, "http://p:1");
+    EXPECT_EQ(options(proxy, "https://a/").https_proxy, "http://p:1");
+    EXPECT_EQ(options(proxy + "Acquire::https::Proxy \"http://q:2\";\n", "https://a/").https_proxy, "http://q:2");
+    EXPECT_EQ(options(proxy + "Acquire::https::Proxy \"http://q:2\";\n", "http://a/").http_proxy, "http://p:1");
+    EXPECT_EQ(options(proxy + "Acquire::http::Proxy::a \"DIRECT\";\n", "http://a/").http_proxy, "");
+    EXPECT_EQ(options(proxy + "Acquire::http::Proxy::a \"DIRECT\";\n", "http://b/").http_proxy, "http://p:1");
+    EXPECT_EQ(options(proxy, "file:///a").http_proxy, "");
+
+    AptHost host;
+    host.http_proxy = "http://e:3";
+    host.https_proxy = "http://e:4";
+    host.no_proxy = "localhost, .example.org,10.0.0.1:80";
+    EXPECT_EQ(options("", "http://a/", host).http_proxy, "http://e:3");
+    EXPECT_EQ(options("", "https://a/", host).https_proxy, "http://e:4");
+    EXPECT_EQ(options(proxy, "http://a/", host).http_proxy, "http://p:1");
+    for (const char *url : {"http://localhost/", "http://x.example.org/", "http://example.org/", "http://10.0.0.1/"})
+        EXPECT_EQ(options("", url, host).http_proxy, "") << url;
+    EXPECT_EQ(options("", "http://notexample.org/", host).http_proxy, "http://e:3");
+
+    EXPECT_EQ(options("Acquire::https::CAInfo \"/ca\";\n", "https://a/").ca_file, "/ca");
+    EXPECT_EQ(options("Acquire::https::CAInfo \"/ca\";\nAcquire::https::a::CAInfo \"/a\";\n", "https://a/").ca_file, "/a");
+    EXPECT_EQ(options("Acquire::http::Timeout \"7\";\nAcquire::Retries \"0\";\n", "http://a/").connect_timeout_s, 7u);
+    EXPECT_EQ(options("Acquire::Retries \"0\";\n", "http://a/").tries, 1u);
+    EXPECT_EQ(options("Acquire::http::Timeout \"soon\";\n", "http://a/").connect_timeout_s, FetchOptions{}.connect_timeout_s);
+}
+
+TEST(AptHost, DownloadsFromSeveralGroupsKeepTheirOrder) {
+    TemporaryDirectory directory;
+    std::vector<Download> downloads;
+    for (const char *name : {"a", "b", "c"}) {
+        Download one;
+        one.item = name;
+        one.url = "file://" + directory.put(name, name);
+        one.limit = 10;
+        downloads.push_back(one);
+    }
+    CollectingReporter reporter;
+    Traffic traffic;
+    auto results = download_from({}, {}, downloads, real_file_system(), reporter, traffic);
+    ASSERT_TRUE(results) << whole(results);
+    EXPECT_EQ((*results)[0].body + (*results)[1].body + (*results)[2].body, "abc");
+    EXPECT_EQ(traffic.requests, 3u);
+    EXPECT_EQ(traffic.bytes, 3u);
+}
+
+}  // namespace
+}  // namespace pgx
