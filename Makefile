@@ -30,6 +30,7 @@ all install uninstall clean:
 else
 
 build := build
+ccache := $(shell command -v ccache)
 version := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" control/pgx.control)
 PG_CONFIG := $(shell test/env/find-pg-config)
 
@@ -103,7 +104,7 @@ $(shlib): $(build)/libpgx_base.a
 # Objects are rebuilt when this file changes too, as it holds their flags, and the version's file.
 $(build)/extension/%.o: src/extension/%.cpp Makefile control/pgx.control
 	@mkdir -p $(@D)
-	$(CXX) $(CXXFLAGS) $(CPPFLAGS) -c -o $@ $<
+	$(ccache) $(CXX) $(CXXFLAGS) $(CPPFLAGS) -c -o $@ $<
 -include $(OBJS:.o=.d)
 
 .PHONY: install-helper uninstall-helper
