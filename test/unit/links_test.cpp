@@ -30,6 +30,12 @@ TEST(CleanArchivePath, RefusesWhatLeaves) {
     }
 }
 
+TEST(ShownPath, IsPrintableAndShort) {
+    EXPECT_EQ(shown_path("a/b"), "a/b");
+    EXPECT_EQ(shown_path("a\n\x1b[31m\x7f"), "a??[31m?");
+    EXPECT_EQ(shown_path(std::string(1000, 'x')), std::string(200, 'x') + "...");
+}
+
 TEST(ResolveLink, FollowsThroughFilesAndDirectories) {
     const LinkMap links = {
         {"d/link", "file"},          {"d/up", "../e/file"},     {"d/absolute", "/e/file"},

@@ -68,6 +68,7 @@ class LibarchiveDebReader : public DebReader {
         struct archive_entry *entry = nullptr;
         const int status = archive_read_next_header(tar_.get(), &entry);
         header_end_.reset();
+        if (pending_) return failure(tar_.get());
         if (status == ARCHIVE_EOF) {
             TRY(check_end(header_start));
             return std::nullopt;
@@ -118,7 +119,8 @@ class LibarchiveDebReader : public DebReader {
         return fail(ErrorCode::out_of_memory, "could not read package file \"" + name_ + "\"");
     }
 
-    // What went wrong in `handle`: an error of ours from a callback below it, or the archive's content.
+    // What went wrong in `handle`: an error of ours from a callback below it, or the archive's content. libarchive takes a
+    // failed read for the end of the archive in places, so pending_ is asked for whatever it says.
     std::unexpected<Error> failure(struct archive *handle, std::string fallback = {}) {
         if (pending_) return fail(std::move(*pending_));
         const char *text = archive_error_string(handle);
@@ -149,6 +151,7 @@ class LibarchiveDebReader : public DebReader {
     Result<std::string> next_member() {
         struct archive_entry *entry = nullptr;
         const int status = archive_read_next_header(outer_.get(), &entry);
+        if (pending_) return failure(outer_.get());
         if (status == ARCHIVE_EOF) return std::string();
         if (status != ARCHIVE_OK && status != ARCHIVE_WARN)
             return failure(outer_.get(), "It is not a Debian package.");
@@ -238,6 +241,7 @@ class LibarchiveDebReader : public DebReader {
         la_int64_t offset = 0;
         size = 0;
         const int status = archive_read_data_block(raw_.get(), &data, &size, &offset);
+        if (pending_) return failure(raw_.get());
         if (status == ARCHIVE_EOF) {
             size = 0;
             return {};
@@ -288,12 +292,12 @@ class LibarchiveDebReader : public DebReader {
         const char *name = archive_entry_pathname(entry);
         if (name == nullptr) return malformed("An entry has an unreadable name.");
         if (std::strlen(name) > longest_path) return unsafe("An entry has a name that is too long.");
-        result.path = TRY(clean_archive_path(name));
+        result.path = TRY(cleaned(name));
         const la_int64_t size = archive_entry_size(entry);
         if (const char *hard_link = archive_entry_hardlink(entry); hard_link != nullptr) {
             if (size > 0) return unsafe(result, "is a hard link with content.");
             result.type = ArchiveEntry::Type::hard_link;
-            result.target = TRY(clean_archive_path(hard_link));
+            result.target = TRY(cleaned(hard_link));
             return result;
         }
         switch (archive_entry_filetype(entry)) {
@@ -321,8 +325,14 @@ class LibarchiveDebReader : public DebReader {
         return result;
     }
 
+    Result<std::string> cleaned(const char *path) const {
+        auto result = clean_archive_path(path);
+        if (!result) return unsafe("Entry \"" + shown_path(path) + "\": " + result.error().detail);
+        return result;
+    }
+
     std::unexpected<Error> unsafe(const ArchiveEntry &entry, const char *what) const {
-        return unsafe("Entry \"" + entry.path + "\" " + what);
+        return unsafe("Entry \"" + shown_path(entry.path) + "\" " + what);
     }
 
     std::unique_ptr<ReadableFile> file_;

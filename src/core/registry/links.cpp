@@ -9,9 +9,10 @@ namespace pgx {
 namespace {
 
 constexpr unsigned most_links = 40;  // the kernel's limit
+constexpr std::size_t longest_shown = 200;
 
 std::unexpected<Error> unsafe(std::string_view path, std::string reason) {
-    return fail(ErrorCode::artifact_unsafe, "archive entry \"" + std::string(path) + "\" is unsafe",
+    return fail(ErrorCode::artifact_unsafe, "archive entry \"" + shown_path(path) + "\" is unsafe",
                 std::move(reason));
 }
 
@@ -37,6 +38,14 @@ std::string joined(const std::vector<std::string> &components) {
 }
 
 }  // namespace
+
+std::string shown_path(std::string_view path) {
+    std::string shown(path.substr(0, longest_shown));
+    for (char &c : shown)
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+    if (path.size() > longest_shown) shown += "...";
+    return shown;
+}
 
 Result<std::string> clean_archive_path(std::string_view path) {
     const std::string_view whole = path;

@@ -16,6 +16,9 @@ namespace pgx {
 // absolute path, a ".." or empty component, or a NUL.
 Result<std::string> clean_archive_path(std::string_view path);
 
+// A name out of an archive as it can stand in a message: control characters replaced, not endless.
+std::string shown_path(std::string_view path);
+
 // A link's path in the package, to what it says. Symbolic links say it relative to their directory, or, with a slash in
 // front, relative to the package's root, since that is where a package's root will be. Hard links, whose archive entry
 // names a path of the archive, are to be entered with a slash in front.

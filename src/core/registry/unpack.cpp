@@ -128,14 +128,14 @@ class Unpacker {
     Result<Placement> place(const std::string &archive_path) const {
         Placement placement = place_file(archive_path, platform_.postgres_major, directories_);
         if (!placement.path.empty() && !is_clean_install_path(placement.path))
-            return unsafe("The name of entry \"" + archive_path + "\" has a character that is not allowed.");
+            return unsafe("The name of entry \"" + shown_path(archive_path) + "\" has a character that is not allowed.");
         return placement;
     }
 
     // Takes a path for a file, and makes its directory.
     Result<void> claim(const std::string &archive_path, const std::string &path) {
         if (!paths_.add_file(path))
-            return unsafe("Entry \"" + archive_path +
+            return unsafe("Entry \"" + shown_path(archive_path) +
                           "\" collides with another one, at least where upper and lower case are the same.");
         const std::string parent = join_path(directory_, parent_path(path));
         if (made_.insert(parent).second) TRY(fs_.make_directories(parent, 0755));
@@ -187,14 +187,14 @@ class Unpacker {
         if (entry.type == Type::directory) {
             const Placement placement = TRY(place(entry.path));
             if (!placement.path.empty() && !paths_.add_directory(placement.path))
-                return unsafe("Directory \"" + entry.path + "\" collides with another entry.");
+                return unsafe("Directory \"" + shown_path(entry.path) + "\" collides with another entry.");
             return {};
         }
         if (const auto major = postgres_major_of(entry.path)) majors_.insert(*major);
         if (entry.type != Type::file) {
             const std::string root = entry.type == Type::hard_link ? "/" : "";
             if (!links_.emplace(entry.path, root + entry.target).second)
-                return unsafe("Entry \"" + entry.path + "\" appears twice.");
+                return unsafe("Entry \"" + shown_path(entry.path) + "\" appears twice.");
             return {};
         }
         const Placement placement = TRY(place(entry.path));
@@ -238,7 +238,7 @@ class Unpacker {
         }
         if (wanted_.empty()) return {};
         const auto &[target, links] = *wanted_.begin();
-        return unsafe("Link \"" + links.front() + "\" leads to \"/" + target +
+        return unsafe("Link \"" + shown_path(links.front()) + "\" leads to \"/" + shown_path(target) +
                       "\", which is not a file of the package.");
     }
 
@@ -267,7 +267,7 @@ class Unpacker {
             for (std::size_t slash = archive_path.find('/'); slash != std::string::npos;
                  slash = archive_path.find('/', slash + 1))
                 if (links_.contains(archive_path.substr(0, slash)))
-                    return unsafe("Entry \"" + archive_path + "\" lies below a link.");
+                    return unsafe("Entry \"" + shown_path(archive_path) + "\" lies below a link.");
         return {};
     }
 
