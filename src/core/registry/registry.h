@@ -1,0 +1,61 @@
+// registry.h - the one interface that every kind of registry implements.
+//
+// A registry has two duties: `refresh` turns its metadata into release rows, conditionally and cheaply when nothing changed;
+// `fetch` turns artifacts into verified, unpacked, inspected, synced files in staging. Adding a kind is a file of its own and
+// one line in the table of registry.cpp.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/file_system.h"
+#include "core/base/platform.h"
+#include "core/base/protocol.h"
+#include "core/base/receipt.h"
+#include "core/base/result.h"
+
+namespace pgx {
+
+struct RefreshRequest {
+    std::string registry;    // its name, for messages
+    std::string source;      // kind's own syntax; for apt: empty (the host's configuration), one-line or deb822 sources
+    std::string state;       // token of the refresh whose rows the catalog holds, or empty
+    bool extension_names = false;  // find out which extensions each package holds, even if that is a large download
+    Platform platform;
+    std::string cache;       // directory of ours, exists
+};
+
+struct RefreshResult {
+    bool unchanged = false;
+    std::string state;
+    std::uint64_t repositories = 0;
+    std::uint64_t packages = 0;
+    bool extension_names = false;  // rows carry "extensions"
+    std::uint64_t requests = 0;
+    std::uint64_t bytes = 0;
+};
+
+struct Artifact {
+    std::string package, version, registry, source, url, sha256, signer;
+    std::uint64_t size = 0;  // bytes
+};
+
+struct FetchRequest {
+    std::vector<Artifact> artifacts;
+    Platform platform;
+    std::string cache;
+    std::string staging;     // exists, empty, ours
+};
+
+class Registry {
+   public:
+    virtual ~Registry() = default;
+    virtual Result<RefreshResult> refresh(const RefreshRequest &request, Reporter &reporter) = 0;
+    virtual Result<std::vector<Receipt>> fetch(const FetchRequest &request, Reporter &reporter) = 0;
+};
+
+// The implementation for a kind ("apt"), or invalid_argument that lists the kinds there are.
+Result<std::unique_ptr<Registry>> make_registry(std::string_view kind, FileSystem &fs);
+
+}  // namespace pgx
