@@ -129,7 +129,7 @@ inline std::string compress(std::string_view bytes, std::string_view compression
 class ArBuilder {
    public:
     ArBuilder &member(const std::string &name, std::string_view content) {
-        std::array<char, 61> header{};
+        std::array<char, 80> header{};
         std::snprintf(header.data(), header.size(), "%-16s%-12d%-6d%-6d%-8s%-10zu`\n", name.c_str(), 0, 0, 0, "100644",
                       content.size());
         bytes_ += header.data();

@@ -229,12 +229,12 @@ class FetchTest : public ::testing::Test {
         server_ = nullptr;
     }
 
-    // One that fails fast.
+    // Time-outs that only a broken server or a hopelessly loaded machine reaches.
     static FetchOptions options() {
         FetchOptions result;
-        result.connect_timeout_s = 5;
-        result.stall_timeout_s = 1;
-        result.total_timeout_s = 20;
+        result.connect_timeout_s = 30;
+        result.stall_timeout_s = 30;
+        result.total_timeout_s = 60;
         result.tries = 3;
         return result;
     }
@@ -251,6 +251,12 @@ class FetchTest : public ::testing::Test {
         auto results = download({one}, with, real_file_system(), reporter_);
         if (!results) return fail(results.error());
         return std::move(results->at(0));
+    }
+
+    // What went wrong; `cancelled`, which a download never says, when nothing did.
+    ErrorCode code_of(const Download &one) {
+        const auto result = fetch(one);
+        return result ? ErrorCode::cancelled : result.error().code;
     }
 
     std::string body_of(const std::string &path, const FetchOptions &with = options()) {
@@ -367,8 +373,10 @@ class FetchRefusalTest : public FetchTest, public ::testing::WithParamInterface<
 TEST_P(FetchRefusalTest, TellsWhatAndWhereAndLeavesNothing) {
     FetchOptions with = options();
     with.tries = 1;
-    with.total_timeout_s = 2;
-    Download one = request(GetParam().path);
+    const std::string path = GetParam().path;
+    if (path == "/silent" || path == "/stall") with.stall_timeout_s = 1;
+    if (path == "/trickle") with.total_timeout_s = 2;
+    Download one = request(path);
     one.path = directory_ / "file";
     const auto result = fetch(one, with);
     ASSERT_FALSE(result);
@@ -470,7 +478,8 @@ TEST_F(FetchTest, TheTotalTimeCoversAllTries) {
     const auto start = std::chrono::steady_clock::now();
     const auto result = fetch(request("/status/500"), with);
     ASSERT_FALSE(result);
-    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(3));
+    // A hundred tries with their pauses would take days.
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));
 }
 
 TEST_F(FetchTest, Unreachable) {
@@ -531,8 +540,10 @@ TEST_F(FetchTest, IgnoresTheEnvironmentsProxyAndUsesTheGivenOne) {
 }
 
 TEST_F(FetchTest, TagsThatCouldNotBeSentBackAreDropped) {
-    EXPECT_EQ(fetch(request("/tag/10"))->etag.size(), 12U);
-    EXPECT_EQ(fetch(request("/tag/5000"))->etag, "");
+    const auto kept = fetch(request("/tag/10")), dropped = fetch(request("/tag/5000"));
+    ASSERT_TRUE(kept && dropped);
+    EXPECT_EQ(kept->etag.size(), 12U);
+    EXPECT_EQ(dropped->etag, "");
 }
 
 TEST_F(FetchTest, SecureConnections) {
@@ -592,7 +603,7 @@ TEST_F(FetchTest, InvalidRequests) {
 }
 
 TEST_F(FetchTest, ManySideBySideOnFewConnections) {
-    const auto count = [&] { return std::stoi(body_of("/count/connections")); };
+    const auto count = [&] { return std::strtol(body_of("/count/connections").c_str(), nullptr, 10); };
     const int before = count();
     std::vector<Download> all;
     for (int i = 0; i < 60; ++i) {
@@ -621,13 +632,13 @@ TEST_F(FetchTest, TheFirstFailureEndsAll) {
     const auto results = download(all, options(), real_file_system(), reporter_);
     ASSERT_FALSE(results);
     EXPECT_EQ(results.error().code, ErrorCode::registry_refused);
-    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(900));
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(25));
     // The first one may have been complete by then.
     const auto left = real_file_system().list(directory_.path()).value();
     EXPECT_TRUE(left.empty() || left == std::vector<std::string>{"0"});
 }
 
-TEST_F(FetchTest, NothingToDo) { EXPECT_TRUE(download({}, options(), real_file_system(), reporter_)->empty()); }
+TEST_F(FetchTest, NothingToDo) { EXPECT_TRUE(download({}, options(), real_file_system(), reporter_).value().empty()); }
 
 TEST_F(FetchTest, AFileThatCannotBeWritten) {
     Download one = request("/ok");
@@ -661,15 +672,17 @@ TEST_F(FetchTest, FileUrls) {
     EXPECT_EQ(result->body, "other content");
 
     one.limit = 5;
-    EXPECT_EQ(fetch(one).error().code, ErrorCode::limit_exceeded);
+    EXPECT_EQ(code_of(one), ErrorCode::limit_exceeded);
 
     Download missing = request("file://" + (source / "missing"));
-    EXPECT_EQ(fetch(missing).error().code, ErrorCode::registry_refused);
+    EXPECT_EQ(code_of(missing), ErrorCode::registry_refused);
     missing.may_be_missing = true;
-    EXPECT_EQ(fetch(missing)->outcome, Downloaded::Outcome::missing);
+    result = fetch(missing);
+    ASSERT_TRUE(result) << result.error().message;
+    EXPECT_EQ(result->outcome, Downloaded::Outcome::missing);
 
     // A directory is not a listing of it.
-    EXPECT_EQ(fetch(request("file://" + source.path())).error().code, ErrorCode::registry_refused);
+    EXPECT_EQ(code_of(request("file://" + source.path())), ErrorCode::registry_refused);
 
     // A link is followed, but never believed to be unchanged.
     std::filesystem::create_symlink(path, source / "link");

@@ -298,6 +298,7 @@ class LibarchiveDebReader : public DebReader {
             if (size > 0) return unsafe(result, "is a hard link with content.");
             result.type = ArchiveEntry::Type::hard_link;
             result.target = TRY(cleaned(hard_link));
+            if (result.target.empty()) return unsafe(result, "is a link to nothing.");
             return result;
         }
         switch (archive_entry_filetype(entry)) {
