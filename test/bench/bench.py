@@ -1,0 +1,240 @@
+"""bench.py - the sections of the benchmark.
+
+Each compares pgx with what people would use instead, on the same packages from the same web server, and returns rows of
+the table. See test/bench/run.
+"""
+
+import argparse
+import os
+import pathlib
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+
+import measure
+import stage
+from measure import Samples, limit_row, ratio_row, timed
+from stage import BENCH, MAJOR, Session
+
+SEMVER = f"postgresql-{MAJOR}-semver"
+MEBIBYTE = 1024 * 1024
+
+
+class Bench:
+    """What the sections share."""
+
+    def __init__(self, sections: list):
+        self.host_sources = stage.host_sources()
+        files = stage.choose_packages(50 if "fifty" in sections else 1)
+        self.packages = [path.name.split("_")[0] for path in files]
+        with_bulk = bool({"throughput", "memory"} & set(sections))
+        self.repository = stage.Repository(files, with_bulk)
+        stage.use_only(self.repository.source)
+        self.server = stage.Server()
+        self.server.sql("CREATE EXTENSION pgx")
+        self.server.sql(f"SELECT pgx.add_registry('bench', '{self.repository.source}')")
+        self.server.sql("SELECT pgx.refresh()")
+        self.plain = BENCH / "plain"
+
+    def stop(self) -> None:
+        self.server.stop()
+        self.repository.stop()
+
+    def install(self, wish: str) -> float:
+        """Seconds of a pgx.install() in a session of its own, from its start to the end of its transaction."""
+        self.server.reset()
+        with Session(self.server) as session:
+            answer, seconds = session.sql(f"SELECT pgx.install({wish});")
+        if "installed" not in answer:
+            raise SystemExit(f"pgx.install({wish}) answered:\n{answer}")
+        return seconds
+
+    def apt_get(self, names: list) -> float:
+        """Seconds of apt-get install; what it did is undone, and its cache emptied, outside of that."""
+        command = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *names]
+        seconds = timed(lambda: stage.run(*command))
+        present = stage.run("dpkg-query", "-W", "-f", "${db:Status-Abbrev}\n", *names).split("\n")
+        if sum(line.startswith("ii") for line in present) != len(names):
+            raise SystemExit("apt-get has not installed all packages")
+        stage.run("dpkg", "--purge", *names)
+        stage.run("apt-get", "clean")
+        stage.run("sync")
+        return seconds
+
+    def shell(self, script: str) -> float:
+        """Seconds of a shell script in an empty directory on the disk that the server's data are on."""
+        shutil.rmtree(self.plain, ignore_errors=True)
+        self.plain.mkdir()
+        stage.run("sync")
+        return timed(lambda: stage.run("bash", "-euo", "pipefail", "-c", script, cwd=self.plain))
+
+
+def take_turns(times: int, *contestants) -> None:
+    """Each contestant is Samples and what gives one more; one round before the first is not counted."""
+    for turn in range(times + 1):
+        for samples, action in contestants:
+            value = action()
+            if turn > 0:
+                samples.values.append(value)
+
+
+# --- sections -----------------------------------------------------------------------------------------------------------
+
+def semver(bench: Bench) -> list:
+    """pgx.install('semver') with fresh lists, against apt-get install and against the bare steps in a shell"""
+    path = bench.repository.deb_of(SEMVER)
+    url, digest = bench.repository.url_of(path), stage.sha256_of(path)
+    steps = (f"curl -sSf -o a.deb {shlex.quote(url)}; echo '{digest}  a.deb' | sha256sum --check --quiet; "
+             "dpkg-deb -x a.deb files; find files -type f -print0 | xargs -0 sync")
+    pgx, apt = Samples("pgx"), Samples("apt-get install")
+    plain = Samples("curl, sha256sum, dpkg-deb, fsync")
+    take_turns(7, (pgx, lambda: bench.install("'semver'")), (apt, lambda: bench.apt_get([SEMVER])),
+               (plain, lambda: bench.shell(steps)))
+    return [ratio_row("install('semver')", pgx, apt, 0.1), ratio_row("install('semver')", pgx, plain, 2)]
+
+
+def refresh(bench: Bench) -> list:
+    """pgx.refresh() with nothing new, against one conditional request by curl"""
+    url = f"{bench.repository.url}/dists/bench/InRelease"
+    headers = stage.run("curl", "-sSf", "-I", url)
+    tag = re.search(r"(?i)^etag: (\S+)", headers, re.M)[1]
+    pgx, curl = Samples("pgx"), Samples("curl, one conditional request")
+
+    def ask() -> float:
+        command = ["curl", "-sSf", "-H", f"If-None-Match: {tag}", "-w", "%{http_code}", url]
+        seconds = timed(lambda: answers.append(stage.run(*command)))
+        if answers[-1] != "304":
+            raise SystemExit(f"the web server answered {answers[-1]}")
+        return seconds
+
+    def refreshed() -> float:
+        answer, seconds = session.sql("SELECT status, requests FROM pgx.refresh();")
+        if answer != "unchanged|1":
+            raise SystemExit(f"pgx.refresh() answered {answer}")
+        return seconds
+
+    answers = []
+    with Session(bench.server) as session:
+        take_turns(15, (pgx, refreshed), (curl, ask))
+    good = pgx.median <= 1.5 * curl.median + 0.015
+    return [measure.Row("refresh(), nothing new", pgx, curl, "<= 1.5 x + 15 ms", good)]
+
+
+def fifty(bench: Bench) -> list:
+    """50 packages in one call, against apt-get install of the same"""
+    wish = "ARRAY[" + ", ".join(f"'{name}'" for name in bench.packages) + "]"
+    pgx, apt = Samples("pgx"), Samples("apt-get install")
+    take_turns(3, (pgx, lambda: bench.install(wish)), (apt, lambda: bench.apt_get(bench.packages)))
+    return [ratio_row("install() of 50 packages", pgx, apt, 0.2)]
+
+
+def throughput(bench: Bench) -> list:
+    """a package of 200 MB, against curl | tar and fsync of every file"""
+    steps = (f"curl -sSf {bench.repository.url}/bulk.tar.zst | tar --zstd -x; "
+             "find . -type f -print0 | xargs -0 sync")
+    pgx, plain = Samples("pgx"), Samples("curl | tar, fsync")
+    take_turns(5, (pgx, lambda: bench.install("'bulk'")), (plain, lambda: bench.shell(steps)))
+    return [ratio_row("install() of 200 MB", pgx, plain, 1.2)]
+
+
+def memory(bench: Bench) -> list:
+    """peak memory of the helper: installing semver and 200 MB, reading the distribution's whole repository"""
+    wrapper, log = BENCH / "helper", BENCH / "web" / "helper.log"
+    helper = BENCH / "install" / stage.pg_config("--bindir").lstrip("/") / "pgx"
+    # The helper insists on being the child of the process that it is told. What it runs itself (the signature's verifier)
+    # counts as well: the kernel tells the largest of these processes.
+    wrapper.write_text(f"""#!/bin/sh
+exec /usr/bin/time --format=%M --append --output={log} sh -c 'exec {helper} helper --parent $PPID'
+""")
+    wrapper.chmod(0o755)
+
+    def peaks(name: str, times: int, *calls: str) -> Samples:
+        samples = Samples(name, "B")
+        for _ in range(times):
+            bench.server.reset()
+            log.unlink(missing_ok=True)
+            for call in calls:
+                bench.server.sql(call)
+            samples.values.append(max(int(line) for line in log.read_text().split()) * 1024)
+        return samples
+
+    bench.server.sql(f"ALTER SYSTEM SET pgx.helper_path = '{wrapper}'")
+    bench.server.sql("SELECT pg_reload_conf()")
+    rows = [limit_row("helper's memory, install('semver')", peaks("pgx", 3, "SELECT pgx.install('semver')"), 64 * MEBIBYTE),
+            limit_row("helper's memory, install() of 200 MB", peaks("pgx", 3, "SELECT pgx.install('bulk')"), 64 * MEBIBYTE)]
+    sources = bench.host_sources.replace("'", "''")
+    bench.server.sql(f"SELECT pgx.add_registry('distribution', '{sources}')")
+    first = peaks("pgx", 1, "SELECT pgx.refresh('distribution')")
+    rows.append(limit_row("helper's memory, first refresh() of the distribution", first, 64 * MEBIBYTE))
+    names = peaks("pgx", 1, "SELECT pgx.refresh('distribution', extension_names => true)")
+    rows.append(limit_row("helper's memory, the same with extension names", names, 64 * MEBIBYTE))
+    bench.server.sql("SELECT pgx.drop_registry('distribution')")
+    bench.server.sql("ALTER SYSTEM RESET pgx.helper_path")
+    bench.server.sql("SELECT pg_reload_conf()")
+    return rows
+
+
+def backend(bench: Bench) -> list:
+    """what a backend's own memory grows by when it uses pgx"""
+    growth = Samples("pgx", "B")
+    for _ in range(3):
+        bench.server.reset()
+        with Session(bench.server) as session:
+            session.sql("SELECT count(*) FROM pg_extension;")
+            before = session.memory()
+            for call in ("pgx.available()", "pgx.search('version')", "pgx.install('semver')", "pgx.refresh()", "pgx.installed"):
+                session.sql(f"SELECT count(*) FROM {call};")
+            growth.values.append(session.memory() - before)
+    return [limit_row("backend's growth: available, search, install, refresh", growth, 4 * MEBIBYTE)]
+
+
+SECTIONS = {section.__name__: section for section in (semver, refresh, fifty, throughput, memory, backend)}
+
+
+# --- the run ------------------------------------------------------------------------------------------------------------
+
+def describe_machine() -> str:
+    version = stage.run(stage.PG_CONFIG, "--version").strip()
+    return f"{re.sub(r' [(].*', '', version)}, {os.cpu_count()} cores, {platform.machine()}, fsync on"
+
+
+def update_document(rows: list, arguments: list) -> None:
+    path = stage.ROOT / "docs" / "benchmarks.md"
+    head = path.read_text().split("## Results")[0]
+    command = " ".join(["test/env/run test/bench/run", *arguments])
+    path.write_text(f"{head}## Results\n\n{describe_machine()}; made by `{command}`.\n\n{measure.markdown_table(rows)}\n")
+    print(f"\nwritten to {path.relative_to(stage.ROOT)}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="test/bench/run", formatter_class=argparse.RawDescriptionHelpFormatter,
+                                     epilog="\n".join(f"  {name:<12} {section.__doc__}" for name, section in SECTIONS.items()))
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help="what to measure (default: everything)")
+    parser.add_argument("--update", action="store_true", help="write the table into docs/benchmarks.md")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.sections) - set(SECTIONS):
+        parser.error(f"unknown section: {', '.join(sorted(unknown))}")
+    sections = arguments.sections or list(SECTIONS)
+
+    started = time.monotonic()
+    print("making a repository and a server ...", flush=True)
+    bench = Bench(sections)
+    rows = []
+    try:
+        for name in sections:
+            print(f"measuring {name}: {SECTIONS[name].__doc__} ...", flush=True)
+            rows += SECTIONS[name](bench)
+    finally:
+        bench.stop()
+    print(f"\n{describe_machine()}; {time.monotonic() - started:.0f} s\n\n{measure.text_table(rows)}")
+    if arguments.update:
+        update_document(rows, sys.argv[1:])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
