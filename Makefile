@@ -94,7 +94,7 @@ core:
 		cmake -S . -B $(build) $$generator $(addprefix -D,$(cmake_werror)) >$(build)/configure.log 2>&1 || \
 			{ cat $(build)/configure.log; rm -f $(cache); exit 1; }; \
 	fi
-	@cmake --build $(build) --parallel $$(nproc)
+	@cmake --build $(build) --parallel $$(nproc) --target pgx pgx_base
 $(build)/libpgx_base.a $(build)/pgx: core
 	@:
 

@@ -69,6 +69,7 @@ CREATE TABLE pgx.installed (
     installed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     change       uuid NOT NULL,
     url          text NOT NULL,
+    size         bigint NOT NULL,
     sha256       text NOT NULL,
     signer       text NOT NULL
 );
@@ -106,6 +107,7 @@ CREATE TABLE pgx.history (
     previous_version text,
     registry         text,
     url              text,
+    size             bigint,
     sha256           text,
     signer           text,
     "session_user"   text NOT NULL,
@@ -325,19 +327,132 @@ CREATE FUNCTION pgx.plan(name text, version text DEFAULT NULL, registry text DEF
     AS 'MODULE_PATHNAME', 'pgx_plan';
 COMMENT ON FUNCTION pgx.plan(text, text, text) IS 'what install() would do: downloads and inspects, changes nothing';
 
-CREATE FUNCTION pgx.install(names text[], version text DEFAULT NULL, registry text DEFAULT NULL) RETURNS SETOF pgx.installation
+CREATE FUNCTION pgx.install(names text[], version text DEFAULT NULL, registry text DEFAULT NULL, create_in text[] DEFAULT NULL) RETURNS SETOF pgx.installation
     LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pgx_install';
-COMMENT ON FUNCTION pgx.install(text[], text, text) IS 'installs extensions and what they require, all or nothing';
+COMMENT ON FUNCTION pgx.install(text[], text, text, text[]) IS 'installs extensions and what they require, all or nothing';
 
-CREATE FUNCTION pgx.install(name text, version text DEFAULT NULL, registry text DEFAULT NULL) RETURNS SETOF pgx.installation
+CREATE FUNCTION pgx.install(name text, version text DEFAULT NULL, registry text DEFAULT NULL, create_in text[] DEFAULT NULL) RETURNS SETOF pgx.installation
     LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pgx_install';
-COMMENT ON FUNCTION pgx.install(text, text, text) IS 'installs an extension and what it requires';
+COMMENT ON FUNCTION pgx.install(text, text, text, text[]) IS 'installs an extension and what it requires';
+
+CREATE FUNCTION pgx.update(name text) RETURNS SETOF pgx.installation
+    LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_update';
+COMMENT ON FUNCTION pgx.update(text) IS 'installs the newest release of an installed package';
+
+CREATE FUNCTION pgx.update() RETURNS SETOF pgx.installation
+    LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_update';
+COMMENT ON FUNCTION pgx.update() IS 'installs the newest releases of all installed packages that are not pinned';
+
+CREATE FUNCTION pgx.rollback(name text) RETURNS SETOF pgx.installation
+    LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_rollback';
+COMMENT ON FUNCTION pgx.rollback(text) IS 'goes back to the version that was installed before the last update';
+
+CREATE FUNCTION pgx.pin(name text) RETURNS text
+    LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_pin';
+COMMENT ON FUNCTION pgx.pin(text) IS 'keeps a package at its version';
+
+CREATE FUNCTION pgx.unpin(name text) RETURNS text
+    LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_unpin';
+COMMENT ON FUNCTION pgx.unpin(text) IS 'allows updates of a package again';
+
+CREATE FUNCTION pgx.remove(names text[], force boolean DEFAULT false, OUT package text, OUT version text, OUT files integer)
+    RETURNS SETOF record
+    LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_remove';
+COMMENT ON FUNCTION pgx.remove(text[], boolean) IS 'removes packages, all or none';
+
+CREATE FUNCTION pgx.remove(name text, force boolean DEFAULT false, OUT package text, OUT version text, OUT files integer)
+    RETURNS SETOF record
+    LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_remove';
+COMMENT ON FUNCTION pgx.remove(text, boolean) IS 'removes the files of a package, unless a database uses it';
+
+CREATE FUNCTION pgx.create(name text, databases text[] DEFAULT NULL, OUT database text, OUT extension text, OUT outcome text)
+    RETURNS SETOF record
+    LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_create';
+COMMENT ON FUNCTION pgx.create(text, text[]) IS 'runs CREATE EXTENSION in several databases, in all or in none';
 
 --
 -- Look
 --
+
+CREATE FUNCTION pgx.usage(name text DEFAULT NULL, OUT database text, OUT extension text, OUT created_version text, OUT file_version text)
+    RETURNS SETOF record
+    LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_usage';
+COMMENT ON FUNCTION pgx.usage(text) IS 'which databases of the cluster have which installed extensions';
+
+CREATE FUNCTION pgx.outdated(OUT what text, OUT name text, OUT current text, OUT newest text, OUT next_step text)
+    RETURNS SETOF record
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT 'package' || CASE WHEN i.pinned THEN ' (pinned)' ELSE '' END, i.package, i.version, r.version,
+           CASE WHEN i.pinned THEN format('SELECT pgx.unpin(%L);', i.package)
+                ELSE format('SELECT * FROM pgx.update(%L);', i.package) END
+      FROM pgx.installed AS i
+     CROSS JOIN LATERAL (SELECT r.version FROM pgx.releases AS r
+                          WHERE r.package = i.package
+                            AND (r.registry = i.registry OR NOT EXISTS (SELECT FROM pgx.registries AS g WHERE g.name = i.registry))
+                            AND pgx.version_key(r.version) > pgx.version_key(i.version)
+                          ORDER BY pgx.version_key(r.version) DESC LIMIT 1) AS r
+    UNION ALL
+    SELECT format('database %I', u.database), u.extension, u.created_version, u.file_version,
+           format('in database %I: ALTER EXTENSION %I UPDATE;', u.database, u.extension)
+      FROM pgx.usage() AS u
+     WHERE u.created_version <> u.file_version
+     ORDER BY 1, 2
+$$;
+COMMENT ON FUNCTION pgx.outdated() IS 'packages that a registry has newer, and databases that were created from older files';
+
+CREATE FUNCTION pgx.verify(name text DEFAULT NULL, OUT package text, OUT status text, OUT path text, OUT detail text)
+    RETURNS SETOF record
+    LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_verify';
+COMMENT ON FUNCTION pgx.verify(text) IS 'compares every installed file with what was recorded';
+
+CREATE FUNCTION pgx.doctor(OUT "check" text, OUT status text, OUT detail text, OUT remedy text)
+    RETURNS SETOF record
+    LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_doctor';
+COMMENT ON FUNCTION pgx.doctor() IS 'what can be wrong, a row a check, with the remedy';
+
+--
+-- Mend and move
+--
+
+CREATE FUNCTION pgx.repair(name text, OUT package text, OUT status text, OUT files text)
+    RETURNS SETOF record
+    LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_repair';
+COMMENT ON FUNCTION pgx.repair(text) IS 'brings back the missing and changed files of a package';
+
+CREATE FUNCTION pgx.sync(OUT package text, OUT status text, OUT files text)
+    RETURNS SETOF record
+    LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_sync';
+COMMENT ON FUNCTION pgx.sync() IS 'brings back every file that the catalog knows; works on a standby too';
+
+CREATE FUNCTION pgx.recover() RETURNS void
+    LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_recover';
+COMMENT ON FUNCTION pgx.recover() IS 'finishes or undoes interrupted changes; every call that changes something does so first';
+
+CREATE FUNCTION pgx.export() RETURNS jsonb
+    LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_export';
+COMMENT ON FUNCTION pgx.export() IS 'the installed packages as a lock file, for pgx.apply() on another server';
+
+CREATE FUNCTION pgx.apply(lock_file jsonb) RETURNS SETOF pgx.installation
+    LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_apply';
+COMMENT ON FUNCTION pgx.apply(jsonb) IS 'makes the installed packages those of a lock file';
 
 CREATE FUNCTION pgx.progress_entries(OUT pid integer, OUT command text, OUT phase text, OUT item text, OUT done bigint, OUT total bigint,
                                      OUT started_at timestamptz) RETURNS SETOF record
@@ -364,6 +479,22 @@ REVOKE EXECUTE ON FUNCTION
     pgx.refresh(text, boolean),
     pgx.plan(text[], text, text),
     pgx.plan(text, text, text),
-    pgx.install(text[], text, text),
-    pgx.install(text, text, text)
+    pgx.install(text[], text, text, text[]),
+    pgx.install(text, text, text, text[]),
+    pgx.update(text),
+    pgx.update(),
+    pgx.rollback(text),
+    pgx.pin(text),
+    pgx.unpin(text),
+    pgx.remove(text[], boolean),
+    pgx.remove(text, boolean),
+    pgx.create(text, text[]),
+    pgx.usage(text),
+    pgx.outdated(),
+    pgx.verify(text),
+    pgx.doctor(),
+    pgx.repair(text),
+    pgx.sync(),
+    pgx.recover(),
+    pgx.apply(jsonb)
 FROM PUBLIC;

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/base/json.h"
+#include "extension/history.h"
 #include "extension/inventory.h"
 #include "extension/query.h"
 #include "extension/settings.h"
@@ -82,9 +83,9 @@ Result<std::vector<FileStep>> steps_for(const PlannedPackage &package, const Dir
     return steps;
 }
 
-void record(const PlannedPackage &package, const std::string &change) {
-    const Release &release = package.release;
-    const Receipt &receipt = package.receipt;
+// What is installed, from release and receipt. Only whoever installs asks for a package: a requirement does not take that back, and an
+// update does not ask.
+void record_package(const Release &release, const Receipt &receipt, bool requested, const std::string &change) {
     std::vector<std::string> names;
     Json extensions = Json::array(), files = Json::array();
     for (const ReceiptExtension &extension : receipt.extensions) {
@@ -105,16 +106,17 @@ void record(const PlannedPackage &package, const std::string &change) {
                          {"mode", mode},
                          {"sha256", file.sha256}});
     }
-    // Whoever asked for it once has asked for it; a requirement does not take that back.
     pg::execute(
-        "INSERT INTO pgx.installed AS i (package, version, extensions, registry, requested, change, url, sha256, signer)"
-        " VALUES ($1, $2, $3::pg_catalog.text[], $4, $5::pg_catalog.bool, $6::pg_catalog.uuid, $7, $8, $9)"
+        "INSERT INTO pgx.installed AS i (package, version, extensions, registry, requested, change, url, sha256, signer, size)"
+        " VALUES ($1, $2, $3::pg_catalog.text[], $4, $5::pg_catalog.bool, $6::pg_catalog.uuid, $7, $8, $9,"
+        "         $10::pg_catalog.int8)"
         " ON CONFLICT (package) DO UPDATE SET version = excluded.version, extensions = excluded.extensions,"
         " registry = excluded.registry, requested = i.requested OR excluded.requested,"
         " installed_at = excluded.installed_at, change = excluded.change, url = excluded.url,"
-        " sha256 = excluded.sha256, signer = excluded.signer",
+        " sha256 = excluded.sha256, signer = excluded.signer, size = excluded.size",
         {release.package, release.version, pg::array_literal(names), release.registry,
-         package.required_by.empty() ? "true" : "false", change, release.url, release.sha256, release.signer});
+         requested ? "true" : "false", change, release.url, release.sha256, release.signer,
+         std::to_string(release.size)});
     pg::execute("DELETE FROM pgx.installed_extensions WHERE package OPERATOR(pg_catalog.=) $1", {release.package});
     pg::execute("DELETE FROM pgx.files WHERE package OPERATOR(pg_catalog.=) $1", {release.package});
     pg::execute(
@@ -126,25 +128,33 @@ void record(const PlannedPackage &package, const std::string &change) {
                 "  FROM pg_catalog.jsonb_to_recordset($2::pg_catalog.jsonb)"
                 "    AS r(path text, kind text, size bigint, mode text, sha256 text)",
                 {release.package, dump_json(files)});
-    // The commit record of the files: it has to be written by the same subtransaction as they are.
-    pg::execute(
-        "INSERT INTO pgx.history (change, action, package, version, previous_version, registry, url, sha256, signer,"
-        "                         \"session_user\", role, client)"
-        " VALUES ($1::pg_catalog.uuid, $2, $3, $4, $5, $6, $7, $8, $9, SESSION_USER,"
-        "         pg_catalog.current_setting('role'), pg_catalog.inet_client_addr()::pg_catalog.text)",
-        {change, package.previous_version ? "update" : "install", release.package, release.version,
-         package.previous_version, release.registry, release.url, release.sha256, release.signer});
 }
 
 }  // namespace
 
-Result<void> apply_package(const PlannedPackage &package, const DirectoryLayout &layout) {
+Result<void> apply_package(const PlannedPackage &package, const std::string &action, const DirectoryLayout &layout) {
     TRY(check_owners(package, layout));
     std::vector<FileStep> steps = TRY(steps_for(package, layout));
-    const std::string change = *pg::query("SELECT pg_catalog.gen_random_uuid()").at(0)[0];
+    const std::string change = new_change();
     TRY(apply_in_transaction(layout, change, std::move(steps)));
-    record(package, change);
+    record_package(package.release, package.receipt, action == "install" && package.required_by.empty(), change);
+    record_history({change, action, package.release.package, package.release.version, package.previous_version,
+                    package.release});
     return {};
+}
+
+void record_adopted(const Receipt &receipt) {
+    Release release;
+    release.package = receipt.package;
+    release.version = receipt.version;
+    release.registry = receipt.registry;
+    release.url = receipt.artifact_url;
+    release.sha256 = receipt.artifact_sha256;
+    release.size = receipt.artifact_size;
+    release.signer = receipt.signer;
+    const std::string change = new_change();
+    record_package(release, receipt, true, change);
+    record_history({change, "adopt", release.package, release.version, {}, release});
 }
 
 }  // namespace pgx

@@ -9,7 +9,10 @@
 namespace pgx {
 
 // Checks one package against what is there now, moves its files into place, and records it. The caller holds the cluster lock and has
-// looked for interrupted changes. file_conflict when a file belongs to somebody else.
-Result<void> apply_package(const PlannedPackage &package, const DirectoryLayout &layout);
+// looked for interrupted changes. `action` is the word for pgx.history. file_conflict when a file belongs to somebody else.
+Result<void> apply_package(const PlannedPackage &package, const std::string &action, const DirectoryLayout &layout);
+
+// Records a package whose files are in place already, by its receipt.
+void record_adopted(const Receipt &receipt);
 
 }  // namespace pgx

@@ -44,6 +44,12 @@ void mark_home() {
 
 }  // namespace
 
+std::optional<std::string> find_home_name() {
+    std::optional<Home> home = find_home();
+    if (!home) return std::nullopt;
+    return std::move(home->name);
+}
+
 Result<void> check_may_change(const char *function) {
     if (RecoveryInProgress())
         return fail(ErrorCode::wrong_state, std::string("cannot run ") + function + " on a standby",

@@ -4,6 +4,9 @@
 // apply: the setting pgx.home of that database (ALTER DATABASE ... SET), a row in a shared catalog.
 #pragma once
 
+#include <optional>
+#include <string>
+
 #include "core/base/result.h"
 
 namespace pgx {
@@ -14,5 +17,8 @@ Result<void> check_may_change(const char *function);
 
 // Makes the current database the home; not_home_database naming the other one if there is one already.
 Result<void> take_home();
+
+// The home database's name, if one is marked.
+std::optional<std::string> find_home_name();
 
 }  // namespace pgx

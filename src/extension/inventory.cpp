@@ -2,6 +2,7 @@
 
 #include "extension/inventory.h"
 
+#include "core/base/names.h"
 #include "extension/query.h"
 #include "extension/settings.h"
 
@@ -23,7 +24,7 @@ Result<std::optional<std::string>> first_with(const std::vector<std::string> &di
 
 std::optional<InstalledPackage> find_installed(const std::string &name) {
     std::vector<pg::Row> rows = pg::query_latest(
-        "SELECT i.package, i.version, i.registry, pg_catalog.array_to_json(i.extensions)::pg_catalog.text"
+        "SELECT i.package, i.version, i.registry, pg_catalog.array_to_json(i.extensions)::pg_catalog.text, i.pinned"
         "  FROM pgx.installed AS i"
         " WHERE i.extensions OPERATOR(pg_catalog.@>) ARRAY[$1] OR i.package OPERATOR(pg_catalog.=) $1"
         "    OR i.package IN (SELECT r.package FROM pgx.releases AS r WHERE r.name OPERATOR(pg_catalog.=) $1)"
@@ -31,7 +32,17 @@ std::optional<InstalledPackage> find_installed(const std::string &name) {
         {name});
     if (rows.empty()) return std::nullopt;
     return InstalledPackage{rows[0][0].value_or(""), rows[0][1].value_or(""), rows[0][2].value_or(""),
-                            pg::strings_from_json_array(rows[0][3])};
+                            pg::strings_from_json_array(rows[0][3]), rows[0][4] == "t"};
+}
+
+Result<InstalledPackage> require_installed(const std::string &name) {
+    TRY(check_name("extension", name));
+    if (std::optional<InstalledPackage> installed = find_installed(name)) return std::move(*installed);
+    if (std::optional<std::string> directory = TRY(server_extension_directory(name)))
+        return fail(ErrorCode::unknown_package, "extension \"" + name + "\" was not installed by pgx",
+                    "It is part of the server: its control file is in \"" + *directory + "\".",
+                    "pgx leaves alone what it has not installed. See pgx.installed.");
+    return fail(ErrorCode::unknown_package, "\"" + name + "\" is not installed", "", "See pgx.installed.");
 }
 
 std::string installed_default_version(const std::string &extension) {

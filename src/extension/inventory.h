@@ -13,11 +13,15 @@ namespace pgx {
 struct InstalledPackage {
     std::string package, version, registry;
     std::vector<std::string> extensions;
+    bool pinned = false;
     std::string origin() const { return registry + ": " + package + " " + version; }
 };
 
 // The package of pgx's that provides the extension `name`, or is called so. Sees what other sessions have committed.
 std::optional<InstalledPackage> find_installed(const std::string &name);
+
+// The same or unknown_package that says what the name is instead.
+Result<InstalledPackage> require_installed(const std::string &name);
 
 // The default version of an extension of an installed package.
 std::string installed_default_version(const std::string &extension);

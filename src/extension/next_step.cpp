@@ -6,6 +6,7 @@
 
 #include "extension/inventory.h"
 #include "extension/query.h"
+#include "extension/usage.h"
 
 extern "C" {
 #include "utils/guc.h"
@@ -20,20 +21,6 @@ std::string quoted_identifier(const std::string &name) {
     return pg::call([text] { return quote_identifier(text); });
 }
 
-std::vector<std::string> split_list(const std::string &value) {
-    std::vector<std::string> elements;
-    std::string element;
-    for (char character : value + ",") {
-        if (character == ',') {
-            if (!element.empty()) elements.push_back(element);
-            element.clear();
-        } else if (character != ' ' && character != '"' && character != '\'') {
-            element += character;
-        }
-    }
-    return elements;
-}
-
 // "ALTER SYSTEM ...; then restart the server; then " when libraries still have to be preloaded.
 std::string preload_step(const std::string &extension) {
     std::vector<pg::Row> rows = pg::query_latest(
@@ -42,7 +29,7 @@ std::string preload_step(const std::string &extension) {
         {extension});
     if (rows.empty()) return "";
     const char *setting = pg::call([] { return GetConfigOption("shared_preload_libraries", true, false); });
-    std::vector<std::string> preloaded = split_list(setting == nullptr ? "" : setting);
+    std::vector<std::string> preloaded = split_library_list(setting == nullptr ? "" : setting);
     bool missing = false;
     for (const std::string &library : pg::strings_from_json_array(rows[0][0])) {
         const bool found = std::ranges::any_of(preloaded, [&](const std::string &element) {

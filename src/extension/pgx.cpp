@@ -5,6 +5,8 @@
 // two doors only (door.h).
 #include "extension/door.h"
 
+#include "extension/database_session.h"
+#include "extension/recovery_worker.h"
 #include "extension/settings.h"
 #include "extension/transaction.h"
 
@@ -16,4 +18,6 @@ PGDLLEXPORT void _PG_init(void);
 void _PG_init(void) {
     pgx::define_settings();
     pgx::register_transaction_callbacks();
+    pgx::register_database_session_callbacks();
+    if (process_shared_preload_libraries_in_progress) pgx::register_recovery_worker();
 }

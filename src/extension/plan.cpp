@@ -50,6 +50,11 @@ bool has_extension(const Receipt &receipt, const std::string &name) {
                                [&](const ReceiptExtension &extension) { return extension.name == name; });
 }
 
+Error pinned_error(const InstalledPackage &installed) {
+    return Error{ErrorCode::wrong_state, "\"" + installed.package + "\" is pinned to version " + installed.version, "",
+                 "Allow other versions again with pgx.unpin('" + installed.package + "')."};
+}
+
 Result<Plan> Planner::run(std::vector<Wish> wishes) {
     for (int round = 0; !wishes.empty(); round++) {
         if (round == rounds_limit)
@@ -90,10 +95,11 @@ Result<void> Planner::consider(const Wish &wish, std::vector<Chosen> &chosen) {
 
 // With a version asked for, only that version satisfies.
 Result<bool> Planner::is_satisfied(const Wish &wish) {
+    if (wish.release) return false;
     if (std::optional<InstalledPackage> installed = find_installed(wish.name)) {
         if (wish.version && *wish.version != installed->version &&
             *wish.version != upstream_version(installed->version))
-            return false;
+            return installed->pinned ? Result<bool>(fail(pinned_error(*installed))) : false;
         const std::string extension =
             std::ranges::find(installed->extensions, wish.name) != installed->extensions.end() ||
                     installed->extensions.empty()
@@ -170,7 +176,7 @@ std::vector<Wish> Planner::requirements() {
         for (const ReceiptExtension &extension : package.receipt.extensions)
             for (const std::string &name : extension.requires_)
                 if (!considered_.contains(name) && !provides(name))
-                    wishes.push_back({name, std::nullopt, std::nullopt, extension.name});
+                    wishes.push_back({.name = name, .required_by = extension.name});
     return wishes;
 }
 

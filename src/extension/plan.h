@@ -33,6 +33,7 @@ struct PlannedPackage {
     std::string required_by;  // empty when a person asked for it
     std::string staged;       // directory with share/ and lib/
     std::optional<std::string> previous_version;  // it is installed in this version now
+    bool was_done = false;    // another session had installed it by the time that we had the lock
 };
 
 struct Plan {

@@ -3,8 +3,11 @@
 #include "extension/recovery.h"
 
 #include "core/base/file_change.h"
+#include "extension/adoption.h"
+#include "extension/home.h"
 #include "extension/lock.h"
 #include "extension/query.h"
+#include "extension/settings.h"
 #include "extension/staging.h"
 #include "extension/transaction.h"
 
@@ -45,16 +48,30 @@ Result<void> recover(const DirectoryLayout &layout) {
         }
     }
     TRY(remove_leftovers(fs, layout));
-    return remove_abandoned_staging(layout);
+    TRY(remove_abandoned_staging(layout));
+    return adopt_packages(layout);
 }
 
 Result<void> recover_if_needed(const DirectoryLayout &layout) {
     FileSystem &fs = real_file_system();
-    bool needed = !TRY(fs.list(layout.staging())).empty();
+    // Anything that lies about, and receipts that the catalog may not know.
+    bool needed = !TRY(fs.list(layout.staging())).empty() ||
+                  std::to_string(TRY(fs.list(layout.receipts())).size()) !=
+                      pg::query_latest("SELECT pg_catalog.count(*) FROM pgx.installed").at(0)[0];
     for (const std::string &name : TRY(fs.list(layout.journal())))
         needed = needed || !is_pending(name.substr(0, name.find('.')));
     if (!needed || !try_cluster_lock()) return {};
     return recover(layout);
+}
+
+PGX_FUNCTION(pgx_recover) {
+    TRY(check_may_change("pgx.recover()"));
+    const DirectoryLayout layout = directory_layout();
+    // A server on which pgx never did anything has nothing to recover.
+    if (!TRY(real_file_system().info(layout.root))) PG_RETURN_VOID();
+    take_cluster_lock();
+    TRY(recover(layout));
+    PG_RETURN_VOID();
 }
 
 }  // namespace pgx

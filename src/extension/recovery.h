@@ -7,7 +7,8 @@
 namespace pgx {
 
 // Finishes or undoes every interrupted change: finished if its row is in pgx.history, undone if not. Then removes what nobody
-// owns any more: backups without a journal and staging directories whose owner is gone. The caller holds the cluster lock, so
+// owns any more: backups without a journal and staging directories whose owner is gone, and records packages that the catalog has lost
+// (adoption.h). The caller holds the cluster lock, so
 // no journal belongs to a transaction under way except our own, which are left alone.
 Result<void> recover(const DirectoryLayout &layout);
 

@@ -54,7 +54,7 @@ Result<RefreshReport> refresh_registry(const std::string &name, bool extension_n
     const auto start = std::chrono::steady_clock::now();
     // The lock keeps two sessions from working on one registry's rows and cache; the second finds the work done.
     std::vector<pg::Row> rows = pg::query(
-        "SELECT kind, source, state FROM pgx.registries WHERE name OPERATOR(pg_catalog.=) $1 FOR UPDATE", {name});
+        "SELECT kind, source, state, packages FROM pgx.registries WHERE name OPERATOR(pg_catalog.=) $1 FOR UPDATE", {name});
     if (rows.empty())
         return fail(ErrorCode::unknown_registry, "registry \"" + name + "\" does not exist");
 
@@ -86,9 +86,15 @@ Result<RefreshReport> refresh_registry(const std::string &name, bool extension_n
     if (!result)
         return fail(std::move(result).error().prefixed("could not refresh registry \"" + name + "\""));
 
+    // What is missing would read as "nothing is offered any more".
+    if (!result->is_object() || !result->contains("unchanged") || !result->contains("state"))
+        return fail(ErrorCode::helper_failed, "could not refresh registry \"" + name + "\"",
+                    "The helper program did not say what it has read.");
     RefreshReport report{name};
     report.unchanged = TRY(json_bool(*result, "unchanged", false));
-    report.packages = TRY(json_unsigned(*result, "packages", 0));
+    // Nobody has counted again what has not changed.
+    report.packages = report.unchanged && rows[0][3] ? std::stoull(*rows[0][3])
+                                                     : TRY(json_unsigned(*result, "packages", 0));
     report.repositories = TRY(json_unsigned(*result, "repositories", 0));
     report.requests = TRY(json_unsigned(*result, "requests", 0));
     report.bytes = TRY(json_unsigned(*result, "bytes", 0));

@@ -127,6 +127,7 @@ Result<bool> learn_extension_names(const Wish &wish, ProgressSlot &progress) {
 }
 
 Result<Release> find_release(const Wish &wish, ProgressSlot &progress) {
+    if (wish.release) return *wish.release;
     TRY(check_registry(wish));
     std::vector<Candidate> found = candidates(wish);
     if (!found.empty()) return choose(wish, std::move(found));

@@ -12,14 +12,6 @@
 
 namespace pgx {
 
-// What is asked for. The name may be an extension's, a package's, or a package's short name.
-struct Wish {
-    std::string name;
-    std::optional<std::string> version;   // as the registry writes it, or its upstream part
-    std::optional<std::string> registry;  // only from this one
-    std::string required_by;              // the extension whose control file asks for it, empty when a person does
-};
-
 // A row of pgx.releases with its registry, as the helper needs it.
 struct Release {
     std::string registry, kind, source;
@@ -31,6 +23,15 @@ struct Release {
 
     Json artifact() const;  // for the helper's request "fetch"
     std::string origin() const { return registry + ": " + package + " " + version; }
+};
+
+// What is asked for. The name may be an extension's, a package's, or a package's short name.
+struct Wish {
+    std::string name;
+    std::optional<std::string> version = {};   // as the registry writes it, or its upstream part
+    std::optional<std::string> registry = {};  // only from this one
+    std::string required_by = {};              // the extension whose control file asks for it, empty when a person does
+    std::optional<Release> release = {};       // exactly this one; nothing is looked up then
 };
 
 // The best release for a wish: extension names before package names, higher priority first, then the newest version. When no list

@@ -78,7 +78,7 @@ std::vector<std::string> names_argument(FunctionCallInfo fcinfo, int n) {
         return result;
     });
     for (int i = 0; i < elements.count; i++)
-        if (elements.texts[i] != nullptr) names.emplace_back(elements.texts[i]);
+        names.emplace_back(elements.texts[i] == nullptr ? "" : elements.texts[i]);
     return names;
 }
 

@@ -26,7 +26,7 @@ Datum make_record(FunctionCallInfo fcinfo, const Row &row);
 
 // Arguments as C++ values; nullopt when NULL.
 Value text_argument(FunctionCallInfo fcinfo, int n);
-// text or text[], whichever the function was declared with.
+// text or text[], whichever the function was declared with. A null in the array becomes an empty name, which no check lets pass.
 std::vector<std::string> names_argument(FunctionCallInfo fcinfo, int n);
 Datum text_datum(const std::string &text);
 

@@ -5,6 +5,7 @@
 #include "core/base/platform.h"
 #include "core/base/version_key.h"
 #include "extension/home.h"
+#include "extension/recovery.h"
 #include "extension/result_set.h"
 #include "extension/settings.h"
 
@@ -18,7 +19,9 @@ PGX_FUNCTION(pgx_take_home) {
 PGX_FUNCTION(pgx_setup) {
     TRY(check_may_change("pgx.setup()"));
     pg::ResultSet rows(fcinfo);
-    for (const PathSetting &setting : TRY(ensure_set_up()))
+    const std::vector<PathSetting> settings = TRY(ensure_set_up());
+    TRY(recover_if_needed(directory_layout()));
+    for (const PathSetting &setting : settings)
         rows.add({setting.name, setting.value, setting.changed ? "true" : "false"});
     return rows.done();
 }

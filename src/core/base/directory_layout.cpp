@@ -5,8 +5,20 @@
 
 namespace pgx {
 
+namespace {
+
+Result<void> make(FileSystem &fs, const std::string &directory, unsigned mode) {
+    auto made = fs.make_directories(directory, mode);
+    if (made || made.error().code != ErrorCode::permission_denied) return made;
+    Error error = std::move(made.error());
+    error.hint = "Let the user that the server runs as write there, or set pgx.directory to another place.";
+    return fail(std::move(error));
+}
+
+}  // namespace
+
 Result<void> make_directories(FileSystem &fs, const DirectoryLayout &layout) {
-    TRY(fs.make_directories(layout.root, 0700));
+    TRY(make(fs, layout.root, 0700));
     std::optional<FileInfo> root = TRY(fs.info(layout.root));
     if (!root || root->type != FileType::directory)
         return fail(ErrorCode::wrong_state, "\"" + layout.root + "\" is not a directory", "",
@@ -20,7 +32,7 @@ Result<void> make_directories(FileSystem &fs, const DirectoryLayout &layout) {
     for (const std::string &directory :
          {layout.share() + "/extension", layout.library(), layout.receipts(), layout.journal(),
           layout.staging(), layout.cache()})
-        TRY(fs.make_directories(directory, 0755));
+        TRY(make(fs, directory, 0755));
 
     struct statvfs volume {};
     if (statvfs(layout.library().c_str(), &volume) == 0 && (volume.f_flag & ST_NOEXEC) != 0)

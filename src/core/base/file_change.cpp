@@ -85,8 +85,16 @@ std::string FileChange::backup_path(std::size_t step) const {
 Result<FileChange> FileChange::begin(FileSystem &fs, const DirectoryLayout &layout, std::string change,
                                      std::vector<FileStep> steps) {
     FileChange self(fs, layout, std::move(change), std::move(steps));
-    for (FileStep &step : self.steps_)
+    for (FileStep &step : self.steps_) {
         step.replaces = TRY(fs.info(layout.installed(step.path))).has_value();
+        if (step.kind != FileStep::Kind::place) continue;
+        // What waits in staging was put there by a process that has read foreign bytes. A link would be moved like a
+        // file, and show PostgreSQL whatever it leads to.
+        std::optional<FileInfo> staged = TRY(fs.info(step.staged));
+        if (!staged || staged->type != FileType::regular || (staged->mode & 07022) != 0)
+            return fail(ErrorCode::helper_failed, "cannot install \"" + step.path + "\"",
+                        "What was unpacked is not a regular file that only its owner can write.");
+    }
     TRY(fs.make_directory(self.backup_directory(), 0700));
     // Also makes the removal of earlier journals durable: it syncs the directory they were in.
     Result<void> written = write_file_durably(fs, self.journal_path(),

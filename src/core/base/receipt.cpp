@@ -151,6 +151,7 @@ Json to_json(const Receipt &receipt) {
               {"registry", receipt.registry},
               {"artifact_url", receipt.artifact_url},
               {"artifact_sha256", receipt.artifact_sha256},
+              {"artifact_size", receipt.artifact_size},
               {"signer", receipt.signer},
               {"files", Json::array()},
               {"extensions", Json::array()},
@@ -175,6 +176,7 @@ Result<Receipt> receipt_from_json(const Json &json) {
     if (!receipt.registry.empty()) TRY(check_name("registry", receipt.registry));
     receipt.artifact_url = TRY(json_string(json, "artifact_url", ""));
     receipt.artifact_sha256 = TRY(json_string(json, "artifact_sha256"));
+    receipt.artifact_size = TRY(json_unsigned(json, "artifact_size", 0));
     if (!is_hex_digest(receipt.artifact_sha256)) return bad("the artifact has no SHA-256 digest");
     receipt.signer = TRY(json_string(json, "signer", ""));
 

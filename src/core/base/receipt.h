@@ -52,6 +52,7 @@ struct Receipt {
     std::string registry;
     std::string artifact_url;
     std::string artifact_sha256;
+    std::uint64_t artifact_size = 0;                   // bytes
     std::string signer;                                // fingerprint of the key at the end of the chain, may be empty
     std::vector<ReceiptFile> files;                    // sorted by path
     std::vector<ReceiptExtension> extensions;          // sorted by name

@@ -57,10 +57,14 @@ T take_value(const Result<T> &result) {
 
 // The value of a Result, or return its error from the enclosing function. A GNU statement
 // expression: g++ and clang++ are the compilers that PostgreSQL extensions are built with here.
-#define TRY(expression)                                                           \
-    __extension__({                                                               \
-        auto &&try_result_ = (expression);                                        \
-        if (!try_result_.has_value()) [[unlikely]]                                \
-            return std::unexpected<::pgx::Error>(std::move(try_result_).error()); \
-        ::pgx::take_value(try_result_);                                           \
+#define TRY(expression) PGX_TRY_AS(expression, PGX_TRY_NAME(__COUNTER__))
+// A name of its own for each, so that one TRY may stand within another.
+#define PGX_TRY_NAME(number) PGX_TRY_JOIN(try_result_, number)
+#define PGX_TRY_JOIN(a, b) a##b
+#define PGX_TRY_AS(expression, result)                                        \
+    __extension__({                                                           \
+        auto &&result = (expression);                                         \
+        if (!result.has_value()) [[unlikely]]                                 \
+            return std::unexpected<::pgx::Error>(std::move(result).error());  \
+        ::pgx::take_value(result);                                            \
     })

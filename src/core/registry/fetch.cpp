@@ -309,11 +309,12 @@ class Transfer {
         // A page that explains an error; its length is bounded all the same.
         const bool wanted = address_.scheme == "file" || status == 200;
         result_.bytes += bytes.size();
+        // Before the limit, which may be no more than the size: what is known exactly says more.
+        if (wanted && download_.size && result_.bytes > *download_.size) return wrong_size();
         if (result_.bytes > download_.limit)
             return fail(ErrorCode::limit_exceeded, what() + ": too large",
                         "More than " + format_bytes(download_.limit) + " were received.");
         if (!wanted) return {};
-        if (download_.size && result_.bytes > *download_.size) return wrong_size();
         digest_.update(bytes);
         if (download_.path.empty()) {
             result_.body += bytes;

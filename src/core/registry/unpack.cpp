@@ -310,6 +310,7 @@ class Unpacker {
         receipt.registry = artifact_.registry;
         receipt.artifact_url = artifact_.url;
         receipt.artifact_sha256 = artifact_.sha256;
+        receipt.artifact_size = artifact_.size;
         receipt.signer = artifact_.signer;
         receipt.files = std::move(files_);
         receipt.extensions = std::move(inspection.extensions);

@@ -1,0 +1,56 @@
+#include "extension/door.h"
+
+#include "extension/adoption.h"
+
+#include <set>
+
+#include "core/base/names.h"
+#include "core/base/receipt.h"
+#include "extension/apply.h"
+#include "extension/query.h"
+
+namespace pgx {
+
+namespace {
+
+constexpr std::uint64_t receipt_limit = 64 * 1024 * 1024;
+constexpr std::string_view receipt_suffix = ".json";
+
+Result<Receipt> read_receipt(const std::string &path) {
+    return receipt_from_json(TRY(parse_json(TRY(real_file_system().read(path, receipt_limit)))));
+}
+
+Result<bool> is_complete(const Receipt &receipt, const DirectoryLayout &layout) {
+    for (const ReceiptFile &file : receipt.files) {
+        const std::string place = layout.installed(file.path);
+        std::optional<FileInfo> info = TRY(real_file_system().info(place));
+        if (!info || info->type != FileType::regular || info->size != file.size) return false;
+        if (TRY(sha256_of_file(real_file_system(), place)) != file.sha256) return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+Result<void> adopt_packages(const DirectoryLayout &layout) {
+    const std::vector<std::string> names = TRY(real_file_system().list(layout.receipts()));
+    if (names.empty()) return {};
+    std::set<std::string> known;
+    for (const pg::Row &row : pg::query_latest("SELECT package FROM pgx.installed")) known.insert(*row[0]);
+    std::vector<std::string> adopted;
+    for (const std::string &name : names) {
+        if (!name.ends_with(receipt_suffix)) continue;
+        const std::string package = name.substr(0, name.size() - receipt_suffix.size());
+        if (known.contains(package)) continue;
+        Result<Receipt> receipt = read_receipt(join_path(layout.receipts(), name));
+        // A receipt that cannot be believed is an orphan; doctor() reports those.
+        if (!receipt || receipt->package != package || !TRY(is_complete(*receipt, layout))) continue;
+        record_adopted(*receipt);
+        adopted.push_back(package);
+    }
+    if (!adopted.empty())
+        pg::notice("packages that were installed before pgx was dropped are known again: " + quoted_list(adopted));
+    return {};
+}
+
+}  // namespace pgx

@@ -1,0 +1,90 @@
+#include "extension/door.h"
+
+#include "extension/installation.h"
+
+#include "extension/apply.h"
+#include "extension/inventory.h"
+#include "extension/lock.h"
+#include "extension/next_step.h"
+#include "extension/recovery.h"
+#include "extension/refresh.h"
+#include "extension/settings.h"
+
+namespace pgx {
+
+namespace {
+
+// Installed by another session while this one was downloading.
+bool is_done(const PlannedPackage &package) {
+    std::optional<InstalledPackage> installed = find_installed(package.release.package);
+    return installed && installed->package == package.release.package &&
+           installed->version == package.release.version;
+}
+
+const char *done_word(const PlannedPackage &package, const std::string &action) {
+    if (!package.previous_version) return "installed";
+    return action == "rollback" ? "rolled back" : "updated";
+}
+
+}  // namespace
+
+Result<Plan> prepare(const std::vector<Wish> &wishes, const DirectoryLayout &layout, ProgressSlot &progress) {
+    TRY(recover_if_needed(layout));
+    // What is there already needs no registry.
+    bool registry_needed = false;
+    for (const Wish &wish : wishes) {
+        if (wish.release) continue;
+        registry_needed = registry_needed || wish.version || wish.registry ||
+                          (!find_installed(wish.name) && !TRY(server_extension_directory(wish.name)));
+    }
+    if (registry_needed) TRY(ensure_refreshed(progress));
+    return make_plan(wishes, layout, progress);
+}
+
+std::string because(const std::string &action, const std::string &required_by) {
+    return required_by.empty() ? action : action + ", required by " + required_by;
+}
+
+pg::Row satisfied_row(const Satisfied &satisfied) {
+    const bool installed = satisfied.by == Satisfied::By::installed;
+    return {satisfied.extension,
+            because(installed ? "already installed" : "part of the server", satisfied.required_by),
+            satisfied.version.empty() ? pg::Value{} : satisfied.version, satisfied.where,
+            satisfied.required_by.empty() ? next_step(satisfied.extension) : pg::Value{}};
+}
+
+std::vector<std::pair<std::string, pg::Value>> extensions_of(const PlannedPackage &package) {
+    std::vector<std::pair<std::string, pg::Value>> extensions;
+    for (const ReceiptExtension &extension : package.receipt.extensions)
+        extensions.emplace_back(extension.name, extension.default_version);
+    if (extensions.empty()) extensions.emplace_back(std::string(), package.release.version);
+    return extensions;
+}
+
+Result<void> place(Plan &plan, const char *action, const DirectoryLayout &layout, ProgressSlot &progress) {
+    if (plan.packages.empty()) return {};
+    // The lock comes after the downloads, so that nobody waits for a network, and stays to the end of the transaction.
+    progress.report("lock", "", 0, 0);
+    take_cluster_lock();
+    TRY(recover(layout));
+    for (PlannedPackage &package : plan.packages) {
+        package.was_done = is_done(package);
+        if (package.was_done) continue;
+        progress.report("apply", package.release.package, 0, 0);
+        TRY(apply_package(package, package.previous_version ? action : "install", layout));
+    }
+    return {};
+}
+
+void report(const Plan &plan, const char *action, pg::ResultSet &rows) {
+    for (const Satisfied &satisfied : plan.satisfied) rows.add(satisfied_row(satisfied));
+    for (const PlannedPackage &package : plan.packages) {
+        const char *word = package.was_done ? "already installed" : done_word(package, action);
+        for (const auto &[extension, version] : extensions_of(package))
+            rows.add({extension.empty() ? pg::Value{} : extension, because(word, package.required_by), version,
+                      package.release.origin(),
+                      !package.required_by.empty() || extension.empty() ? pg::Value{} : next_step(extension)});
+    }
+}
+
+}  // namespace pgx

@@ -1,0 +1,197 @@
+#include "extension/door.h"
+
+#include "extension/integrity.h"
+
+#include <unistd.h>
+
+#include <map>
+#include <set>
+
+#include "core/base/file_change.h"
+#include "core/base/platform.h"
+#include "core/base/receipt.h"
+#include "extension/helper_process.h"
+#include "extension/query.h"
+#include "extension/release.h"
+#include "extension/staging.h"
+
+namespace pgx {
+
+namespace {
+
+struct RecordedFile {
+    std::string path, sha256;
+    unsigned mode = 0;
+};
+
+// Files by package; packages without any are there too.
+std::map<std::string, std::vector<RecordedFile>> recorded_files(const std::string &package) {
+    std::map<std::string, std::vector<RecordedFile>> recorded;
+    for (const pg::Row &row : pg::query_latest(
+             "SELECT i.package, f.path, f.sha256, f.mode FROM pgx.installed AS i"
+             "  LEFT JOIN pgx.files AS f ON f.package OPERATOR(pg_catalog.=) i.package"
+             " WHERE $1 OPERATOR(pg_catalog.=) '' OR i.package OPERATOR(pg_catalog.=) $1 ORDER BY i.package, f.path",
+             {package})) {
+        std::vector<RecordedFile> &files = recorded[*row[0]];
+        if (row[1])
+            files.push_back({*row[1], row[2].value_or(""), static_cast<unsigned>(std::stoul(row[3].value_or("0"), nullptr, 8))});
+    }
+    return recorded;
+}
+
+std::string octal(unsigned mode) {
+    char text[8];
+    snprintf(text, sizeof text, "%04o", mode);
+    return text;
+}
+
+// Status and detail of one file; an empty status when it is as it should be.
+Result<std::pair<std::string, std::string>> compare(const RecordedFile &file, const DirectoryLayout &layout) {
+    using Outcome = std::pair<std::string, std::string>;
+    FileSystem &fs = real_file_system();
+    const std::string place = layout.installed(file.path);
+    std::optional<FileInfo> info = TRY(fs.info(place));
+    if (!info) return Outcome{"missing", ""};
+    if (info->type != FileType::regular) return Outcome{"not a file", "Something else is in its place."};
+    Result<std::string> sha256 = sha256_of_file(fs, place);
+    if (!sha256) return Outcome{"changed", "It cannot be read: " + sha256.error().message + "."};
+    if (*sha256 != file.sha256)
+        return Outcome{"changed", "SHA-256 is " + *sha256 + ", recorded was " + file.sha256 + "."};
+    if (info->owner != geteuid())
+        return Outcome{"wrong owner", "It belongs to user " + std::to_string(info->owner) + "."};
+    if (info->mode != file.mode)
+        return Outcome{"wrong mode", "Mode is " + octal(info->mode) + ", recorded was " + octal(file.mode) + "."};
+    return Outcome{};
+}
+
+Result<void> list_files(const std::string &directory, const std::string &prefix, std::vector<std::string> &paths) {
+    FileSystem &fs = real_file_system();
+    for (const std::string &name : TRY(fs.list(directory))) {
+        const std::string path = join_path(directory, name);
+        std::optional<FileInfo> info = TRY(fs.info(path));
+        if (info && info->type == FileType::directory) {
+            TRY(list_files(path, prefix + name + "/", paths));
+        } else if (info) {
+            paths.push_back(prefix + name);
+        }
+    }
+    return {};
+}
+
+// The releases that were installed, as the catalog has them.
+Result<std::vector<Release>> installed_releases(const std::vector<CheckedPackage> &packages) {
+    std::vector<Release> releases;
+    for (const CheckedPackage &package : packages) {
+        std::vector<pg::Row> rows = pg::query_latest(
+            "SELECT i.version, i.registry, g.kind, g.source, i.url, i.size, i.sha256, i.signer FROM pgx.installed AS i"
+            "  LEFT JOIN pgx.registries AS g ON g.name OPERATOR(pg_catalog.=) i.registry"
+            " WHERE i.package OPERATOR(pg_catalog.=) $1",
+            {package.package});
+        const pg::Row &row = rows.at(0);
+        if (!row[2])
+            return fail(ErrorCode::unknown_registry, "registry \"" + row[1].value_or("") + "\" does not exist",
+                        "Package \"" + package.package + "\" came from it.",
+                        "Add the registry again with pgx.add_registry().");
+        Release release;
+        release.package = package.package;
+        release.version = *row[0];
+        release.registry = *row[1];
+        release.kind = *row[2];
+        release.source = row[3].value_or("");
+        release.url = *row[4];
+        release.size = std::stoull(*row[5]);
+        release.sha256 = *row[6];
+        release.signer = row[7].value_or("");
+        releases.push_back(std::move(release));
+    }
+    return releases;
+}
+
+// What the artifact gives has to be what was recorded, file by file: the digest says that it is the same artifact, and a newer pgx may unpack it
+// differently.
+Result<void> check_same(const Receipt &receipt, const std::vector<RecordedFile> &recorded) {
+    std::map<std::string, std::string> unpacked;
+    for (const ReceiptFile &file : receipt.files) unpacked[file.path] = file.sha256;
+    for (const RecordedFile &file : recorded)
+        if (unpacked[file.path] != file.sha256)
+            return fail(ErrorCode::digest_mismatch, "package \"" + receipt.package + "\" does not give \"" + file.path + "\" as it was",
+                        "", "Install it anew: pgx.remove(name, force => true), then pgx.install(name).");
+    return {};
+}
+
+}  // namespace
+
+Result<std::vector<CheckedPackage>> check_files(const std::string &package, const DirectoryLayout &layout) {
+    std::vector<CheckedPackage> checked;
+    for (const auto &[name, files] : recorded_files(package)) {
+        CheckedPackage result{name, files.size(), {}};
+        for (const RecordedFile &file : files) {
+            pg::check_for_interrupts();
+            const auto [status, detail] = TRY(compare(file, layout));
+            if (!status.empty()) result.deviations.push_back({name, file.path, status, detail});
+        }
+        const std::string receipt = layout.receipt_path(name);
+        if (!TRY(real_file_system().info(layout.installed(receipt))))
+            result.deviations.push_back({name, receipt, "missing", "It is the receipt."});
+        checked.push_back(std::move(result));
+    }
+    return checked;
+}
+
+Result<std::vector<std::string>> orphan_files(const DirectoryLayout &layout) {
+    std::set<std::string> owned;
+    for (const pg::Row &row : pg::query_latest("SELECT path FROM pgx.files UNION ALL SELECT 'receipts/' || package || '.json' FROM pgx.installed"))
+        owned.insert(*row[0]);
+    std::vector<std::string> paths, orphans;
+    TRY(list_files(join_path(layout.root, layout.version_directory()), "", paths));
+    for (std::string &path : paths)
+        if (!owned.contains(path)) orphans.push_back(std::move(path));
+    return orphans;
+}
+
+Result<std::size_t> restore_files(const std::vector<CheckedPackage> &packages, const DirectoryLayout &layout,
+                                  ProgressSlot &progress) {
+    if (packages.empty()) return std::size_t{0};
+    FileSystem &fs = real_file_system();
+    StagingDirectory staging = TRY(StagingDirectory::create(layout));
+    const std::string directory = join_path(staging.path(), "files");
+    TRY(fs.make_directory(directory, 0700));
+
+    Platform platform = host_platform();
+    platform.postgres_major = layout.postgres_major;
+    Json artifacts = Json::array();
+    for (const Release &release : TRY(installed_releases(packages))) artifacts.push_back(release.artifact());
+    const Json request = {{"op", "fetch"},
+                          {"platform", to_json(platform)},
+                          {"cache", layout.cache()},
+                          {"staging", directory},
+                          {"artifacts", std::move(artifacts)}};
+    Json result = TRY(run_helper(request, progress));
+    if (!result.contains("receipts") || !result["receipts"].is_array() || result["receipts"].size() != packages.size())
+        return fail(ErrorCode::helper_failed, "the helper program did not say what it unpacked");
+
+    std::vector<FileStep> steps;
+    for (std::size_t i = 0; i < packages.size(); i++) {
+        const CheckedPackage &package = packages[i];
+        const Receipt receipt = TRY(receipt_from_json(result["receipts"][i]));
+        TRY(check_same(receipt, recorded_files(package.package)[package.package]));
+        const std::string staged = join_path(directory, package.package);
+        TRY(write_file_durably(fs, staged + ".json", to_json(receipt).dump(2) + "\n", 0644));
+        for (const Deviation &deviation : package.deviations)
+            steps.push_back({.path = deviation.path,
+                             .staged = deviation.path.starts_with("receipts/") ? staged + ".json"
+                                                                               : join_path(staged, deviation.path)});
+    }
+    order_steps(steps);
+    std::set<std::string> directories;
+    for (const FileStep &step : steps) {
+        const std::string place = layout.installed(step.path);
+        TRY(fs.make_directories(parent_path(place), 0755));
+        TRY(fs.rename(step.staged, place));
+        directories.insert(parent_path(place));
+    }
+    for (const std::string &changed : directories) TRY(fs.sync_directory(changed));
+    return steps.size();
+}
+
+}  // namespace pgx

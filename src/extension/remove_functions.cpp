@@ -1,0 +1,88 @@
+// remove_functions.cpp - remove().
+#include "extension/door.h"
+
+#include "core/base/names.h"
+#include "extension/history.h"
+#include "extension/home.h"
+#include "extension/lock.h"
+#include "extension/recovery.h"
+#include "extension/result_set.h"
+#include "extension/settings.h"
+#include "extension/transaction.h"
+#include "extension/usage.h"
+
+namespace pgx {
+
+namespace {
+
+// Files that a database works with must not go: DROP EXTENSION works without them, but nothing else does, and with a
+// preloaded library gone the server does not start again.
+Result<void> check_unused(const InstalledPackage &installed) {
+    std::string detail, hint;
+    for (const Use &use : TRY(find_uses(installed.extensions))) {
+        detail += "Database \"" + use.database + "\" has extension \"" + use.extension + "\" " + use.version + ". ";
+        if (hint.empty()) hint = "Run DROP EXTENSION there first. ";
+    }
+    for (const std::string &setting : preload_settings(installed.package)) {
+        detail += "Setting " + setting + " names a library of it. ";
+        if (hint.find("setting") == std::string::npos) hint += "Take the library out of the setting first. ";
+    }
+    const std::vector<std::string> dependents = dependent_extensions(installed);
+    if (!dependents.empty()) {
+        detail += "It is required by " + quoted_list(dependents) + ". ";
+        hint += "Remove what requires it first. ";
+    }
+    if (detail.empty()) return {};
+    detail.pop_back();
+    return fail(ErrorCode::wrong_state, "\"" + installed.package + "\" is in use", detail,
+                hint + "To remove it all the same: pgx.remove(name, force => true).");
+}
+
+// Packages that came only because others required them, and that nobody requires any more.
+void tell_unneeded() {
+    std::vector<std::string> unneeded;
+    for (const pg::Row &row : pg::query_latest(
+             "SELECT i.package FROM pgx.installed AS i WHERE NOT i.requested AND NOT EXISTS"
+             " (SELECT FROM pgx.installed_extensions AS e WHERE e.package OPERATOR(pg_catalog.<>) i.package"
+             "   AND e.requires OPERATOR(pg_catalog.&&) i.extensions) ORDER BY 1"))
+        unneeded.push_back(*row[0]);
+    if (!unneeded.empty())
+        pg::notice("no longer required by anything: " + quoted_list(unneeded), "",
+                   "Remove with pgx.remove(name) what you do not use yourself.");
+}
+
+}  // namespace
+
+PGX_FUNCTION(pgx_remove) {
+    TRY(check_may_change("pgx.remove()"));
+    const bool force = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
+    pg::ResultSet rows(fcinfo);
+    ProgressSlot progress("remove");
+    const DirectoryLayout layout = directory_layout();
+    TRY(make_directories(real_file_system(), layout));
+    take_cluster_lock();
+    TRY(recover(layout));
+    for (const std::string &name : pg::names_argument(fcinfo, 0)) {
+        const InstalledPackage installed = TRY(require_installed(name));
+        progress.report("remove", installed.package, 0, 0);
+        Result<void> unused = check_unused(installed);
+        if (!unused && !force) return fail(std::move(unused).error());
+        if (!unused) pg::warning("removing \"" + installed.package + "\" although it is in use", unused.error().detail);
+
+        std::vector<FileStep> steps;
+        for (const pg::Row &row : pg::query_latest("SELECT path FROM pgx.files WHERE package OPERATOR(pg_catalog.=) $1",
+                                                   {installed.package}))
+            steps.push_back({.kind = FileStep::Kind::remove, .path = *row[0]});
+        const std::size_t files = steps.size();
+        steps.push_back({.kind = FileStep::Kind::remove, .path = layout.receipt_path(installed.package)});
+        const std::string change = new_change();
+        TRY(apply_in_transaction(layout, change, std::move(steps)));
+        pg::execute("DELETE FROM pgx.installed WHERE package OPERATOR(pg_catalog.=) $1", {installed.package});
+        record_history({change, "remove", installed.package, {}, installed.version, {}});
+        rows.add({installed.package, installed.version, std::to_string(files)});
+    }
+    tell_unneeded();
+    return rows.done();
+}
+
+}  // namespace pgx

@@ -1,0 +1,152 @@
+// update_functions.cpp - update, rollback, pin, unpin: changing the version of what is installed.
+#include "extension/door.h"
+
+#include "core/base/names.h"
+#include "extension/history.h"
+#include "extension/home.h"
+#include "extension/installation.h"
+#include "extension/inventory.h"
+#include "extension/refresh.h"
+#include "extension/settings.h"
+
+namespace pgx {
+
+namespace {
+
+// The newest release of each installed package that is newer than what is there, from the registry it came from. Another
+// registry's package of that name is another package, as long as the first one exists.
+constexpr const char *newer_releases_query = R"(
+SELECT DISTINCT ON (i.package) i.package, r.version, r.registry
+  FROM pgx.installed AS i
+  JOIN pgx.releases AS r ON r.package OPERATOR(pg_catalog.=) i.package
+  JOIN pgx.registries AS g ON g.name OPERATOR(pg_catalog.=) r.registry AND g.enabled
+ WHERE (r.registry OPERATOR(pg_catalog.=) i.registry
+        OR NOT EXISTS (SELECT FROM pgx.registries AS own WHERE own.name OPERATOR(pg_catalog.=) i.registry))
+   AND pgx.version_key(r.version) OPERATOR(pg_catalog.>) pgx.version_key(i.version)
+   AND i.package OPERATOR(pg_catalog.=) $1
+ ORDER BY i.package, g.priority DESC, pgx.version_key(r.version) DESC)";
+
+std::optional<Wish> newer(const InstalledPackage &installed) {
+    std::vector<pg::Row> rows = pg::query(newer_releases_query, {installed.package});
+    if (rows.empty()) return std::nullopt;
+    return Wish{.name = installed.package, .version = rows[0][1], .registry = rows[0][2]};
+}
+
+pg::Row unchanged_row(const InstalledPackage &installed, const char *why) {
+    const std::string extension = installed.extensions.empty() ? installed.package : installed.extensions.front();
+    const std::string version = installed_default_version(extension);
+    return {extension, why, version.empty() ? pg::Value{} : version, installed.origin(), {}};
+}
+
+// The release that a package was updated from, as history has it.
+Result<Release> previous_release(const InstalledPackage &installed) {
+    std::vector<pg::Row> rows = pg::query_latest(
+        "SELECT p.version, p.registry, g.kind, g.source, p.url, p.size, p.sha256, p.signer"
+        "  FROM pgx.history AS h"
+        "  JOIN pgx.history AS p ON p.package OPERATOR(pg_catalog.=) h.package AND p.url IS NOT NULL"
+        "       AND p.version OPERATOR(pg_catalog.=) h.previous_version AND p.at OPERATOR(pg_catalog.<) h.at"
+        "  LEFT JOIN pgx.registries AS g ON g.name OPERATOR(pg_catalog.=) p.registry"
+        " WHERE h.package OPERATOR(pg_catalog.=) $1 AND h.version OPERATOR(pg_catalog.=) $2"
+        "   AND h.previous_version OPERATOR(pg_catalog.<>) $2"
+        " ORDER BY h.at DESC, p.at DESC LIMIT 1",
+        {installed.package, installed.version});
+    if (rows.empty())
+        return fail(ErrorCode::unknown_version, "there is no version of \"" + installed.package + "\" to go back to",
+                    "Version " + installed.version + " is the first that pgx has installed here.",
+                    "Another version is installed with pgx.install(name, version => '...'); see pgx.versions(name).");
+    const pg::Row &row = rows[0];
+    if (!row[2])
+        return fail(ErrorCode::unknown_registry, "registry \"" + row[1].value_or("") + "\" does not exist",
+                    "Version " + *row[0] + " of \"" + installed.package + "\" came from it.",
+                    "Add the registry again with pgx.add_registry().");
+    Release release;
+    release.package = installed.package;
+    release.version = *row[0];
+    release.registry = *row[1];
+    release.kind = *row[2];
+    release.source = row[3].value_or("");
+    release.url = *row[4];
+    release.size = std::stoull(row[5].value_or("0"));
+    release.sha256 = *row[6];
+    release.signer = row[7].value_or("");
+    return release;
+}
+
+Result<Datum> set_pinned(FunctionCallInfo fcinfo, bool pinned) {
+    const char *function = pinned ? "pgx.pin()" : "pgx.unpin()";
+    TRY(check_may_change(function));
+    const InstalledPackage installed = TRY(require_installed(pg::text_argument(fcinfo, 0).value_or("")));
+    if (installed.pinned != pinned) {
+        pg::execute("UPDATE pgx.installed SET pinned = $2::pg_catalog.bool WHERE package OPERATOR(pg_catalog.=) $1",
+                    {installed.package, pinned ? "true" : "false"});
+        record_history({new_change(), pinned ? "pin" : "unpin", installed.package, installed.version, {}, {}});
+    }
+    return pg::text_datum(installed.package + " " + installed.version);
+}
+
+}  // namespace
+
+PGX_FUNCTION(pgx_update) {
+    TRY(check_may_change("pgx.update()"));
+    pg::ResultSet rows(fcinfo);
+    ProgressSlot progress("update");
+    const DirectoryLayout layout = directory_layout();
+    TRY(ensure_set_up());
+
+    std::vector<InstalledPackage> packages;
+    const bool all = PG_NARGS() == 0;
+    if (all) {
+        for (const pg::Row &row : pg::query_latest("SELECT package FROM pgx.installed ORDER BY package"))
+            packages.push_back(TRY(require_installed(*row[0])));
+    } else {
+        for (const std::string &name : pg::names_argument(fcinfo, 0)) {
+            packages.push_back(TRY(require_installed(name)));
+            if (packages.back().pinned)
+                return fail(ErrorCode::wrong_state, "\"" + name + "\" is pinned to version " + packages.back().version,
+                            "", "Allow updates again with pgx.unpin('" + name + "').");
+        }
+    }
+    // Whoever asks for an update wants to know what is new; an unchanged registry costs one request.
+    if (!packages.empty())
+        for (const std::string &registry : TRY(enabled_registries())) (void)TRY(refresh_registry(registry, false, progress));
+
+    std::vector<Wish> wishes;
+    std::vector<pg::Row> unchanged;
+    for (const InstalledPackage &installed : packages) {
+        if (installed.pinned) {
+            unchanged.push_back(unchanged_row(installed, "pinned"));
+            continue;
+        }
+        std::optional<Wish> wish = newer(installed);
+        if (wish)
+            wishes.push_back(std::move(*wish));
+        else
+            unchanged.push_back(unchanged_row(installed, "up to date"));
+    }
+    Plan plan = TRY(prepare(wishes, layout, progress));
+    TRY(place(plan, "update", layout, progress));
+    report(plan, "update", rows);
+    for (const pg::Row &row : unchanged) rows.add(row);
+    return rows.done();
+}
+
+PGX_FUNCTION(pgx_rollback) {
+    TRY(check_may_change("pgx.rollback()"));
+    pg::ResultSet rows(fcinfo);
+    ProgressSlot progress("rollback");
+    const DirectoryLayout layout = directory_layout();
+    TRY(ensure_set_up());
+    const InstalledPackage installed = TRY(require_installed(pg::text_argument(fcinfo, 0).value_or("")));
+    Wish wish{.name = installed.package};
+    wish.release = TRY(previous_release(installed));
+    Plan plan = TRY(prepare({wish}, layout, progress));
+    TRY(place(plan, "rollback", layout, progress));
+    report(plan, "rollback", rows);
+    return rows.done();
+}
+
+PGX_FUNCTION(pgx_pin) { return set_pinned(fcinfo, true); }
+
+PGX_FUNCTION(pgx_unpin) { return set_pinned(fcinfo, false); }
+
+}  // namespace pgx
