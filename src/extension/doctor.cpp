@@ -191,7 +191,7 @@ Findings check_registries(Examination &examination) {
     Platform platform = host_platform();
     platform.postgres_major = examination.layout.postgres_major;
     for (const pg::Row &row : pg::query("SELECT name, kind, source, state, enabled, pg_catalog.date_trunc('second', pg_catalog.now() OPERATOR(pg_catalog.-) refreshed_at)::pg_catalog.text,"
-                                        "       refreshed_at OPERATOR(pg_catalog.<) pg_catalog.now() OPERATOR(pg_catalog.-) '7 days'::pg_catalog.interval FROM pgx.registries ORDER BY name")) {
+                                        "       refreshed_at OPERATOR(pg_catalog.<) (pg_catalog.now() OPERATOR(pg_catalog.-) '7 days'::pg_catalog.interval) FROM pgx.registries ORDER BY name")) {
         const std::string who = "Registry \"" + *row[0] + "\" ";
         if (row[4] != "t") {
             findings.push_back({"ok", who + "is disabled."});

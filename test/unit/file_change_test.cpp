@@ -2,6 +2,8 @@
 #include "core/base/file_change.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <map>
@@ -211,6 +213,38 @@ TEST_F(FileChangeTest, EveryFileIsPlacedBeforeItsDirectoryIsSynced) {
         const std::string place = layout_.root + "/18" + directory;
         EXPECT_EQ(std::count(log.begin(), log.end(), "sync_directory " + place), 1) << directory;
         EXPECT_GT(last("sync_directory " + place), last("rename ")) << directory;
+    }
+}
+
+// What would happen without: a staged link would be moved into place, and PostgreSQL would read where it leads.
+TEST_F(FileChangeTest, OnlyRegularFilesOfOursArePlaced) {
+    const std::string staged = join_path(layout_.staging(), "lib/a.so");
+    const std::map<std::string, void (*)(const std::string &)> spoilers = {
+        {"a link", [](const std::string &path) { ASSERT_EQ(::symlink("/etc/passwd", path.c_str()), 0); }},
+        {"a directory", [](const std::string &path) { ASSERT_EQ(::mkdir(path.c_str(), 0755), 0); }},
+        {"nothing", [](const std::string &) {}},
+        {"a file that all may write",
+         [](const std::string &path) {
+             put(path, "x");
+             ASSERT_EQ(::chmod(path.c_str(), 0666), 0);
+         }},
+        {"a setuid file",
+         [](const std::string &path) {
+             put(path, "x");
+             ASSERT_EQ(::chmod(path.c_str(), 04755), 0);
+         }},
+    };
+    for (const auto &[what, spoil] : spoilers) {
+        std::vector<FileStep> all = steps();
+        ASSERT_EQ(::unlink(staged.c_str()), 0);
+        spoil(staged);
+        auto change = FileChange::begin(real_file_system(), layout_, "c1", std::move(all));
+        ASSERT_FALSE(change) << what;
+        EXPECT_EQ(change.error().code, ErrorCode::helper_failed) << what;
+        EXPECT_EQ(change.error().message, "cannot install \"lib/a.so\"") << what;
+        EXPECT_EQ(installed(layout_), old_) << what;
+        expect_no_journal();
+        (void)real_file_system().remove_directory(staged).has_value();
     }
 }
 
