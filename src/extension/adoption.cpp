@@ -8,6 +8,7 @@
 #include "core/base/receipt.h"
 #include "extension/apply.h"
 #include "extension/query.h"
+#include "extension/refresh.h"
 
 namespace pgx {
 
@@ -48,8 +49,10 @@ Result<void> adopt_packages(const DirectoryLayout &layout) {
         record_adopted(*receipt);
         adopted.push_back(package);
     }
-    if (!adopted.empty())
-        pg::notice("packages that were installed before pgx was dropped are known again: " + quoted_list(adopted));
+    if (adopted.empty()) return {};
+    // The registries are lost too; the host's own is the one that can be had again without asking anybody.
+    (void)TRY(enabled_registries());
+    pg::notice("packages that were installed before pgx was dropped are known again: " + quoted_list(adopted));
     return {};
 }
 

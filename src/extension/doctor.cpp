@@ -37,6 +37,10 @@ struct Examination {
     ProgressSlot &progress;
 };
 
+std::string count_of(std::size_t count, const char *what) {
+    return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+}
+
 using Findings = Result<std::vector<Finding>>;
 
 Findings check_helper(Examination &) {
@@ -84,6 +88,8 @@ Findings check_path(const char *name, const std::string &element) {
         return (":" + value.value_or("") + ":").contains(":" + element + ":");
     };
     std::vector<pg::Row> rows = pg::query("SELECT pg_catalog.current_setting($1)", {name});
+    if (!contains(rows.at(0)[0]) && !TRY(real_file_system().info(element)))
+        return std::vector<Finding>{{"warning", "pgx is not set up yet.", "SELECT pgx.setup();"}};
     if (!contains(rows.at(0)[0]))
         findings.push_back({"error", std::string(name) + " does not contain \"" + element + "\" in this session.", "SELECT pgx.setup();"});
     for (const pg::Row &row : pg::query(
@@ -127,7 +133,7 @@ Findings check_integrity(Examination &examination) {
             findings.push_back({"error", std::to_string(package.deviations.size()) + " of " + std::to_string(package.files) + " files of \"" + package.package + "\" are not as recorded.",
                                 "SELECT * FROM pgx.repair('" + package.package + "');"});
     }
-    if (findings.empty()) findings.push_back({"ok", std::to_string(files) + " files of " + std::to_string(packages) + " packages are as recorded."});
+    if (findings.empty()) findings.push_back({"ok", count_of(files, "file") + " of " + count_of(packages, "package") + (files == 1 ? " is as recorded." : " are as recorded.")});
     return findings;
 }
 
@@ -136,7 +142,7 @@ Findings check_orphans(Examination &examination) {
     if (orphans.empty()) return std::vector<Finding>{{"ok", "Every file belongs to a package."}};
     const std::size_t count = orphans.size();
     if (count > 5) orphans.resize(5);
-    return std::vector<Finding>{{"warning", std::to_string(count) + " files belong to no package, among them " + quoted_list(orphans) + ".",
+    return std::vector<Finding>{{"warning", count_of(count, "file") + " without a package, among them " + quoted_list(orphans) + ".",
                                  "Move them out of \"" + join_path(examination.layout.root, examination.layout.version_directory()) + "\"."}};
 }
 

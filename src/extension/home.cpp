@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "extension/database_session.h"
 #include "extension/lock.h"
 #include "extension/query.h"
 
@@ -42,6 +43,12 @@ void mark_home() {
         " pg_catalog.current_database()); END$$");
 }
 
+Result<bool> has_pgx(const std::string &database) {
+    return TRY(ask_database(TRY(find_database(database)),
+                            "SELECT extname FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'pgx'"))
+        .has_value();
+}
+
 }  // namespace
 
 std::optional<std::string> find_home_name() {
@@ -73,13 +80,17 @@ Result<void> check_may_change(const char *function) {
 Result<void> take_home() {
     take_cluster_lock();
     std::optional<Home> home = find_home();
+    if (home && !home->is_here && !TRY(has_pgx(home->name))) {
+        // DROP EXTENSION pgx leaves the mark.
+        pg::execute(("ALTER DATABASE " + home->identifier + " RESET pgx.home").c_str());
+        home.reset();
+    }
     if (home && !home->is_here)
         return fail(ErrorCode::not_home_database,
                     "pgx has its home in database \"" + home->name + "\" already",
                     "Extension files belong to the whole cluster, so one database keeps their catalog. What is "
                     "installed from there can be created in every database.",
-                    "Connect to \"" + home->name + "\" to install. If pgx was dropped there, run: ALTER DATABASE " +
-                        home->identifier + " RESET pgx.home;");
+                    "Connect to \"" + home->name + "\" to install.");
     if (!home) mark_home();
     return {};
 }

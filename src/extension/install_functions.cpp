@@ -74,6 +74,12 @@ PGX_FUNCTION(pgx_install) {
     TRY(ensure_set_up());
     Plan plan = TRY(prepare(wishes, layout, progress));
     TRY(place(plan, "update", layout, progress));
+    // It came because something else requires it, and now somebody wants it for itself.
+    for (const Satisfied &satisfied : plan.satisfied)
+        if (satisfied.by == Satisfied::By::installed && satisfied.required_by.empty())
+            pg::execute("UPDATE pgx.installed SET requested = true"
+                        " WHERE package OPERATOR(pg_catalog.=) $1 AND NOT requested",
+                        {satisfied.package});
     if (!databases.empty())
         for (const std::string &extension : wanted_extensions(plan))
             TRY(create_in_databases(extension, databases, GetOuterUserId(), nullptr));

@@ -10,11 +10,16 @@ namespace pgx {
 
 namespace {
 
-// How well a row fits a name, best first. The last rank is for packages named as such extensions usually are ("pg_cron" in
+// How well a row fits a name, best first. What one repository tells of a package's extensions holds for its releases in
+// repositories that do not tell, or else an old release would win over a new one. The last rank is for packages named as such extensions usually are ("pg_cron" in
 // postgresql-18-cron); it only counts while the registry has not told its extension names, and is verified after unpacking.
 constexpr const char *candidates_query = R"(
 SELECT c.rank, c.priority, c.registry, c.kind, c.source, c.package, c.version, c.repository, c.url, c.sha256, c.signer, c.size
-  FROM (SELECT CASE WHEN r.extensions OPERATOR(pg_catalog.@>) ARRAY[$1] THEN 1
+  FROM (SELECT CASE WHEN r.extensions OPERATOR(pg_catalog.@>) ARRAY[$1]
+                      OR (r.extensions IS NULL AND EXISTS
+                             (SELECT FROM pgx.releases AS known
+                               WHERE known.package OPERATOR(pg_catalog.=) r.package
+                                 AND known.extensions OPERATOR(pg_catalog.@>) ARRAY[$1])) THEN 1
                     WHEN r.package OPERATOR(pg_catalog.=) $1 THEN 2
                     WHEN r.name OPERATOR(pg_catalog.=) $1 THEN 3
                     WHEN r.extensions IS NULL AND pg_catalog.translate(r.name, '-', '_')

@@ -79,7 +79,15 @@ void alter_system(const std::string &name, const std::string &value) {
     });
 }
 
-// For the rest of the transaction; from the next command on the reloaded configuration says the same.
+// What the reload will do here too, now: the next command of this session may come before the signal does.
+void set_as_reload_does(const std::string &name, const std::string &value) {
+    const char *name_text = name.c_str(), *value_text = value.c_str();
+    pg::call([name_text, value_text] {
+        (void)set_config_option(name_text, value_text, PGC_SIGHUP, PGC_S_FILE, GUC_ACTION_SET, true, 0, false);
+    });
+}
+
+// Where a database, a role or the session has a value of its own, which no configuration file changes.
 void set_local(const std::string &name, const std::string &value) {
     const char *name_text = name.c_str(), *value_text = value.c_str();
     pg::call([name_text, value_text] {
@@ -97,6 +105,17 @@ struct ManagedPath {
 std::vector<ManagedPath> managed_paths(const DirectoryLayout &layout) {
     return {{"extension_control_path", "$system", layout.share()},
             {"dynamic_library_path", "$libdir", layout.library()}};
+}
+
+// ALTER DATABASE and ALTER ROLE ... SET win over the configuration, silently.
+void warn_of_override(const ManagedPath &path) {
+    std::vector<pg::Row> rows = pg::query(
+        "SELECT source FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) $1", {path.name});
+    const std::string source = rows.empty() ? "" : rows[0][0].value_or("");
+    if (source != "database" && source != "user" && source != "database user") return;
+    pg::warning(std::string(path.name) + " is overridden here by a setting of the " + source,
+                "Other sessions with that setting will not find what pgx installs.",
+                "Add \"" + path.element + "\" to that setting, or RESET it.");
 }
 
 std::vector<std::string> other_elements(const char *setting, const std::string &own,
@@ -169,11 +188,12 @@ Result<std::vector<PathSetting>> ensure_set_up() {
                 alter_system(path.name, setting.value);
                 setting.changed = reload = true;
             }
-            // A database or role that has the setting for itself, or a session, does not see the configuration.
-            std::string effective = session_value(path.name);
-            set_local(path.name, has_element(effective, "$system") || has_element(effective, "$libdir")
-                                     ? effective + ":" + path.element
-                                     : setting.value);
+            set_as_reload_does(path.name, setting.value);
+            const std::string effective = session_value(path.name);
+            if (!has_element(effective, path.element)) {
+                set_local(path.name, effective.empty() ? path.element : effective + ":" + path.element);
+                warn_of_override(path);
+            }
         }
         settings.push_back(std::move(setting));
     }

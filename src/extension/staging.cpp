@@ -8,10 +8,17 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <vector>
 
 namespace pgx {
 
 namespace {
+
+// Directories of this process, so that they can be found when no destructor ran.
+std::vector<std::string> &own_directories() {
+    static std::vector<std::string> paths;
+    return paths;
+}
 
 std::string random_name() {
     unsigned char bytes[12];
@@ -32,6 +39,7 @@ Result<StagingDirectory> StagingDirectory::create(const DirectoryLayout &layout)
         (void)real_file_system().remove_directory(path);
         return fail(std::move(error));
     }
+    own_directories().push_back(path);
     return StagingDirectory(path, descriptor);
 }
 
@@ -41,7 +49,13 @@ StagingDirectory::StagingDirectory(StagingDirectory &&other) noexcept
 StagingDirectory::~StagingDirectory() {
     if (lock_ < 0) return;
     (void)remove_tree(real_file_system(), path_);  // else recovery finds it
+    std::erase(own_directories(), path_);
     close(lock_);
+}
+
+void remove_own_staging() {
+    for (const std::string &path : own_directories()) (void)remove_tree(real_file_system(), path);
+    own_directories().clear();
 }
 
 Result<void> remove_abandoned_staging(const DirectoryLayout &layout) {

@@ -26,6 +26,9 @@ class StagingDirectory {
     int lock_;
 };
 
+// Removes what this process still has: called at the end of a transaction that ended by FATAL, past all destructors.
+void remove_own_staging();
+
 Result<void> remove_abandoned_staging(const DirectoryLayout &layout);
 
 }  // namespace pgx

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "extension/staging.h"
+
 namespace pgx {
 
 namespace {
@@ -46,6 +48,7 @@ Result<void> finish_all() {
 Result<void> at_commit(void *) { return finish_all(); }
 
 Result<void> at_abort(void *) {
+    remove_own_staging();
     return undo_where([](const PendingChange &) { return true; });
 }
 
@@ -55,7 +58,6 @@ Result<void> at_subabort(void *argument) {
 }
 
 void transaction_callback(XactEvent event, void *) {
-    if (pending().empty()) return;
     switch (event) {
         case XACT_EVENT_COMMIT:
             pg::guarded("could not clean up after a change of extension files", at_commit, nullptr);
@@ -65,6 +67,7 @@ void transaction_callback(XactEvent event, void *) {
                         at_abort, nullptr);
             break;
         case XACT_EVENT_PRE_PREPARE:
+            if (pending().empty()) break;
             // A prepared transaction outlives its process, and so would the pending changes. Plain C from here on:
             // this is the one callback that may raise an error, and wants to.
             ereport(ERROR,
