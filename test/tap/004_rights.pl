@@ -46,7 +46,23 @@ subtest 'an ordinary role may not change anything' => sub {
 		'plan of several' => q{SELECT pgx.plan(ARRAY['atlas'])},
 		'install' => q{SELECT pgx.install('atlas')},
 		'install of several' => q{SELECT pgx.install(ARRAY['atlas'])},
-		'take_home' => q{SELECT pgx.take_home()});
+		'take_home' => q{SELECT pgx.take_home()},
+		'update' => q{SELECT pgx.update('color')},
+		'update of all' => q{SELECT pgx.update()},
+		'rollback' => q{SELECT pgx.rollback('color')},
+		'pin' => q{SELECT pgx.pin('color')},
+		'unpin' => q{SELECT pgx.unpin('color')},
+		'remove' => q{SELECT pgx.remove('color')},
+		'remove of several' => q{SELECT pgx.remove(ARRAY['color'])},
+		'create' => q{SELECT pgx.create('color')},
+		'usage' => q{SELECT pgx.usage()},
+		'outdated' => q{SELECT pgx.outdated()},
+		'verify' => q{SELECT pgx.verify()},
+		'doctor' => q{SELECT pgx.doctor()},
+		'repair' => q{SELECT pgx.repair('color')},
+		'sync' => q{SELECT pgx.sync()},
+		'recover' => q{SELECT pgx.recover()},
+		'apply' => q{SELECT pgx.apply('{}')});
 	foreach my $what (sort keys %calls)
 	{
 		(my $function = $what) =~ s/ .*//;
@@ -74,7 +90,7 @@ subtest 'an ordinary role may not change anything' => sub {
 	is($server->sql(q{
 		SELECT string_agg(DISTINCT proname, ' ' ORDER BY proname) FROM pg_proc
 		 WHERE pronamespace = 'pgx'::regnamespace AND has_function_privilege('ordinary', oid, 'EXECUTE')}),
-		'available ensure_refreshed info platform progress_entries search upstream_version version_key versions', 'functions for everybody');
+		'available ensure_refreshed export info platform progress_entries search upstream_version version_key versions', 'functions for everybody');
 	is($server->sql(q{
 		SELECT count(*) FROM pg_proc WHERE pronamespace = 'pgx'::regnamespace AND prosecdef
 		   AND (proconfig IS NULL OR NOT 'search_path=pg_catalog, pg_temp' = ANY (proconfig))}), 0,
@@ -85,7 +101,7 @@ subtest 'an ordinary role may not change anything' => sub {
 };
 
 subtest 'the right to install can be granted' => sub {
-	$server->sql('GRANT EXECUTE ON FUNCTION pgx.install(text, text, text) TO installer');
+	$server->sql('GRANT EXECUTE ON FUNCTION pgx.install(text, text, text, text[]) TO installer');
 	is($server->node->safe_psql('postgres', q{SELECT extension, action FROM pgx.install('atlas')},
 			extra_params => [ '--username' => 'installer' ]), 'atlas|installed', 'and used');
 	is($server->sql(q{SELECT "session_user" FROM pgx.history ORDER BY at DESC LIMIT 1}), 'installer', 'the history knows who it was');
