@@ -24,11 +24,11 @@ like($server->sql('SELECT bytes FROM pgx.progress'), qr/^\d+ (?:bytes|kB) of \d+
 like($server->sql('SELECT percent FROM pgx.progress'), qr/^\d\d?$/, 'in percent');
 is($server->sql(q{SELECT elapsed BETWEEN '0 s' AND '10 min' FROM pgx.progress}), 't', 'since when');
 is($node->safe_psql('postgres', 'SELECT pid FROM pgx.progress', extra_params => [ '--username' => 'ordinary' ]), $pid,
-	'ordinary users see it as well');
+    'ordinary users see it as well');
 my $done = $server->sql('SELECT done FROM pgx.progress_entries()');
 ok(eventually { $server->sql('SELECT done FROM pgx.progress_entries()') > $done }, 'it goes on');
 is($server->sql("SELECT wait_event_type, wait_event FROM pg_stat_activity WHERE pid = $pid"), 'Extension|PgxHelper',
-	'pg_stat_activity has a name for it');
+    'pg_stat_activity has a name for it');
 is($server->sql(q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'}), 0, 'nobody is locked out by a download');
 
 # another call at the same time
