@@ -26,10 +26,11 @@ TEST(Address, Parts) {
 }
 
 TEST(Address, Refused) {
-    for (const char *url : {"", "x", "/x", "example.org/x", "//example.org/x", "ftp://example.org/x", "data:,x",
-                            "http:// example.org/", "http://example.org/a b", "http://example.org/\t",
-                            "http://example.org/\r\nx", "http://example.org/\x7f", "http://example.org/\xff",
-                            "http://example.org:99999/", "file://example.org/x", "file:///a%00b"}) {
+    for (const char *url :
+         {"", "x", "/x", "example.org/x", "//example.org/x", "ftp://example.org/x", "data:,x",
+          "http:// example.org/", "http://example.org/a b", "http://example.org/\t",
+          "http://example.org/\r\nx", "http://example.org/\x7f", "http://example.org/\xff",
+          "http://example.org:99999/", "file://example.org/x", "file:///a%00b"}) {
         const auto address = parse_address(url, "the thing");
         ASSERT_FALSE(address) << url;
         EXPECT_EQ(address.error().code, ErrorCode::invalid_argument) << url;

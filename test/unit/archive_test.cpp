@@ -1,4 +1,5 @@
-// archive_test.cpp - .deb files as containers: formats, limits, and everything that a tar archive can try.
+// archive_test.cpp - .deb files as containers: formats, limits, and everything that a tar archive
+// can try.
 #include "core/registry/archive.h"
 
 #include <gtest/gtest.h>
@@ -12,7 +13,8 @@ namespace pgx {
 namespace {
 
 struct Read {
-    std::string text;  // "f path size", "d path", "s path -> target", "h path -> target", one a line
+    std::string
+        text;  // "f path size", "d path", "s path -> target", "h path -> target", one a line
     std::optional<Error> error;
 };
 
@@ -67,9 +69,11 @@ class ArchiveTest : public ::testing::Test {
         for (const bool contents : {true, false}) {
             const Read result = read(deb, limits, contents);
             ASSERT_TRUE(result.error) << "read:\n" << result.text;
-            EXPECT_EQ(result.error->code, code) << result.error->message << " " << result.error->detail;
+            EXPECT_EQ(result.error->code, code)
+                << result.error->message << " " << result.error->detail;
             EXPECT_NE(result.error->detail.find(detail), std::string::npos) << result.error->detail;
-            EXPECT_NE(result.error->message.find("\"test.deb\""), std::string::npos) << result.error->message;
+            EXPECT_NE(result.error->message.find("\"test.deb\""), std::string::npos)
+                << result.error->message;
         }
     }
 
@@ -78,12 +82,18 @@ class ArchiveTest : public ::testing::Test {
 
 TarBuilder sample() {
     TarBuilder tar;
-    tar.directory("./").directory("./usr/").file("./usr/a", std::string(3000, 'a')).file("./usr/empty", "");
-    tar.symlink("./usr/s", "a").hard_link("./usr/h", "./usr/a").file("usr/b", std::string(512, 'b'));
+    tar.directory("./")
+        .directory("./usr/")
+        .file("./usr/a", std::string(3000, 'a'))
+        .file("./usr/empty", "");
+    tar.symlink("./usr/s", "a")
+        .hard_link("./usr/h", "./usr/a")
+        .file("usr/b", std::string(512, 'b'));
     return tar;
 }
 
-const char *sample_text = "d \nd usr\nf usr/a 3000\nf usr/empty 0\ns usr/s -> a\nh usr/h -> usr/a\nf usr/b 512\n";
+const char *sample_text =
+    "d \nd usr\nf usr/a 3000\nf usr/empty 0\ns usr/s -> a\nh usr/h -> usr/a\nf usr/b 512\n";
 
 TEST_F(ArchiveTest, EveryCompression) {
     for (const char *compression : {"xz", "gz", "zst", ""}) {
@@ -96,11 +106,12 @@ TEST_F(ArchiveTest, EveryCompression) {
 TEST_F(ArchiveTest, ContentMayBeSkippedAndASinkMayFail) {
     const Read result = read(make_deb(sample().finish()), {}, false);
     EXPECT_FALSE(result.error);
-    auto reader = open_deb(real_file_system(), directory_.put("test.deb", make_deb(sample().finish())));
+    auto reader =
+        open_deb(real_file_system(), directory_.put("test.deb", make_deb(sample().finish())));
     ASSERT_TRUE(reader);
     for (int i = 0; i < 3; ++i) ASSERT_TRUE((*reader)->next());
-    const auto done =
-        (*reader)->read([](std::string_view) -> Result<void> { return fail(ErrorCode::disk_full, "no room"); });
+    const auto done = (*reader)->read(
+        [](std::string_view) -> Result<void> { return fail(ErrorCode::disk_full, "no room"); });
     ASSERT_FALSE(done);
     EXPECT_EQ(done.error().code, ErrorCode::disk_full);
 }
@@ -109,12 +120,14 @@ TEST_F(ArchiveTest, ContentLargerThanAnyBuffer) {
     TarBuilder tar;
     tar.file("a", std::string(3'000'000, 'a')).file("b", std::string(1'000'001, 'b'));
     for (const char *compression : {"xz", "gz", "zst", ""})
-        EXPECT_EQ(read(make_deb(tar.finish(), compression)).text, "f a 3000000\nf b 1000001\n") << compression;
+        EXPECT_EQ(read(make_deb(tar.finish(), compression)).text, "f a 3000000\nf b 1000001\n")
+            << compression;
 }
 
 TEST_F(ArchiveTest, LongNames) {
     const std::string name = "./usr/" + std::string(200, 'x') + "/" + std::string(200, 'y');
-    EXPECT_EQ(read(make_deb(TarBuilder().file(name, "a").finish())).text, "f " + name.substr(2) + " 1\n");
+    EXPECT_EQ(read(make_deb(TarBuilder().file(name, "a").finish())).text,
+              "f " + name.substr(2) + " 1\n");
 }
 
 TEST_F(ArchiveTest, OtherMembersAreNotLookedAt) {
@@ -145,9 +158,12 @@ TEST_F(ArchiveTest, NotADeb) {
     expect_error("!<arch>\ngarbage", ErrorCode::artifact_malformed, "");
     expect_error(with("3.0\n"), ErrorCode::artifact_malformed, "2.x");
     expect_error(with(""), ErrorCode::artifact_malformed, "2.x");
-    expect_error(ArBuilder().member("data.tar.xz", data).finish(), ErrorCode::artifact_malformed, "not a Debian package");
-    expect_error(ArBuilder().member("debian-binary", "2.0\n").finish(), ErrorCode::artifact_malformed, "no data archive");
-    expect_error(make_deb(sample().finish(), "bz2"), ErrorCode::artifact_malformed, "unknown compression");
+    expect_error(ArBuilder().member("data.tar.xz", data).finish(), ErrorCode::artifact_malformed,
+                 "not a Debian package");
+    expect_error(ArBuilder().member("debian-binary", "2.0\n").finish(),
+                 ErrorCode::artifact_malformed, "no data archive");
+    expect_error(make_deb(sample().finish(), "bz2"), ErrorCode::artifact_malformed,
+                 "unknown compression");
     EXPECT_EQ(open_deb(real_file_system(), directory_ / "missing").error().code, ErrorCode::io);
 }
 
@@ -159,9 +175,12 @@ TEST_F(ArchiveTest, ExactlyTheDeclaredCompression) {
     expect_error(with("data.tar.xz", compress(tar, "gz")), ErrorCode::artifact_malformed, "");
     expect_error(with("data.tar.xz", tar), ErrorCode::artifact_malformed, "");
     expect_error(with("data.tar", compress(tar, "xz")), ErrorCode::artifact_malformed, "");
-    expect_error(with("data.tar.gz", compress(compress(tar, "gz"), "gz")), ErrorCode::artifact_malformed, "");
-    expect_error(with("data.tar.xz", compress(compress(tar, "xz"), "xz")), ErrorCode::artifact_malformed, "");
-    expect_error(with("data.tar.gz", compress(compress(tar, "xz"), "gz")), ErrorCode::artifact_malformed, "");
+    expect_error(with("data.tar.gz", compress(compress(tar, "gz"), "gz")),
+                 ErrorCode::artifact_malformed, "");
+    expect_error(with("data.tar.xz", compress(compress(tar, "xz"), "xz")),
+                 ErrorCode::artifact_malformed, "");
+    expect_error(with("data.tar.gz", compress(compress(tar, "xz"), "gz")),
+                 ErrorCode::artifact_malformed, "");
     expect_error(with("data.tar.xz", ""), ErrorCode::artifact_malformed, "");
     // An ar archive, which would be an archive in the archive.
     expect_error(with("data.tar", make_deb(tar)), ErrorCode::artifact_malformed, "");
@@ -175,26 +194,33 @@ struct UnsafeCase {
 };
 
 std::vector<UnsafeCase> unsafe_cases() {
-    constexpr ErrorCode unsafe = ErrorCode::artifact_unsafe, malformed = ErrorCode::artifact_malformed;
+    constexpr ErrorCode unsafe = ErrorCode::artifact_unsafe,
+                        malformed = ErrorCode::artifact_malformed;
     std::vector<UnsafeCase> cases;
-    const auto add = [&](const char *name, const TarBuilder &tar, ErrorCode code, const char *detail) {
+    const auto add = [&](const char *name, const TarBuilder &tar, ErrorCode code,
+                         const char *detail) {
         cases.push_back({name, tar, code, detail});
     };
-    for (const char *path : {"../x", "./../x", "a/../../b", "a/..", "..", "/abs", "//abs", "a//b", "a/./b"})
+    for (const char *path :
+         {"../x", "./../x", "a/../../b", "a/..", "..", "/abs", "//abs", "a//b", "a/./b"})
         add(path, TarBuilder().file(path), unsafe, "Its name");
     add("directory", TarBuilder().directory("../x"), unsafe, "Its name leaves");
     add("link", TarBuilder().symlink("../x", "y"), unsafe, "Its name leaves");
     add("no name", TarBuilder().file(""), unsafe, "");
     add("dot", TarBuilder().file("."), unsafe, "has no name");
-    add("long absolute name", TarBuilder().file("/" + std::string(300, 'x')), unsafe, "Its name is absolute");
+    add("long absolute name", TarBuilder().file("/" + std::string(300, 'x')), unsafe,
+        "Its name is absolute");
     add("hard link out", TarBuilder().file("a").hard_link("b", "../a"), unsafe, "Its name leaves");
-    add("hard link to absolute", TarBuilder().hard_link("b", "/etc/passwd"), unsafe, "Its name is absolute");
+    add("hard link to absolute", TarBuilder().hard_link("b", "/etc/passwd"), unsafe,
+        "Its name is absolute");
     add("hard link to nothing", TarBuilder().hard_link("b", ""), unsafe, "");
     add("symbolic link to nothing", TarBuilder().symlink("b", ""), unsafe, "");
     for (const char type : {'3', '4', '6'})
         add("device or fifo", TarBuilder().entry({.name = "a", .type = type}), unsafe, "device");
-    add("negative size", TarBuilder().entry({.name = "a", .size = std::string(12, '\xff')}), malformed, "");
-    add("huge size", TarBuilder().entry({.name = "a", .size = std::string("\x80\0\0\0\0\0\1\0\0\0\0\0", 12)}),
+    add("negative size", TarBuilder().entry({.name = "a", .size = std::string(12, '\xff')}),
+        malformed, "");
+    add("huge size",
+        TarBuilder().entry({.name = "a", .size = std::string("\x80\0\0\0\0\0\1\0\0\0\0\0", 12)}),
         unsafe, "too large");
     add("pax path", TarBuilder().pax({"path=b"}).file("a"), malformed, "pax");
     add("pax size", TarBuilder().pax({"size=1"}).file("a", std::string(600, 'a')), malformed, "");
@@ -203,8 +229,11 @@ std::vector<UnsafeCase> unsafe_cases() {
     add("pax link", TarBuilder().pax({"linkpath=/etc"}).symlink("a", "b"), malformed, "pax");
     add("pax attributes", TarBuilder().pax({"SCHILY.xattr.user.a=b"}).file("a"), malformed, "pax");
     add("pax with NUL", TarBuilder().pax({std::string("path=a\0b", 8)}).file("a"), malformed, "");
-    add("pax sparse", TarBuilder().pax({"GNU.sparse.major=1", "GNU.sparse.minor=0", "GNU.sparse.realsize=100000"})
-                          .file("a", "1\n0\n1\n" + std::string(506, '\0') + "x"), malformed, "");
+    add("pax sparse",
+        TarBuilder()
+            .pax({"GNU.sparse.major=1", "GNU.sparse.minor=0", "GNU.sparse.realsize=100000"})
+            .file("a", "1\n0\n1\n" + std::string(506, '\0') + "x"),
+        malformed, "");
     add("wrong checksum", TarBuilder().file("a").raw(std::string(512, 'x')), malformed, "");
     add("long name too long", TarBuilder().file(std::string(5000, 'x')), unsafe, "too long");
     return cases;
@@ -220,7 +249,10 @@ TEST_F(ArchiveTest, UnsafeEntries) {
 TEST_F(ArchiveTest, SparseFiles) {
     // GNU's old sparse format: type 'S', a map at 386, the real size at 483.
     TarBuilder tar;
-    std::string header = TarBuilder().entry({.name = "a", .type = 'S', .magic = "ustar  "}, "x").unfinished().substr(0, 512);
+    std::string header = TarBuilder()
+                             .entry({.name = "a", .type = 'S', .magic = "ustar  "}, "x")
+                             .unfinished()
+                             .substr(0, 512);
     header.replace(386, 12, std::string("00000010000\0", 12));
     header.replace(398, 12, std::string("00000000001\0", 12));
     header.replace(483, 12, std::string("00000010001\0", 12));
@@ -235,12 +267,15 @@ TEST_F(ArchiveTest, SparseFiles) {
 }
 
 TEST_F(ArchiveTest, HardLinksWithContent) {
-    // Old tars store the size of the file with a hard link, newer ones store content: neither may pass as two files.
+    // Old tars store the size of the file with a hard link, newer ones store content: neither may
+    // pass as two files.
     const std::string content = "content of the link";
-    const TarBuilder tar = TarBuilder().file("a").entry({.name = "b", .type = '1', .link = "a"}, content);
+    const TarBuilder tar =
+        TarBuilder().file("a").entry({.name = "b", .type = '1', .link = "a"}, content);
     const Read result = read(make_deb(tar.finish()));
     ASSERT_TRUE(result.error);
-    EXPECT_TRUE(result.error->code == ErrorCode::artifact_unsafe || result.error->code == ErrorCode::artifact_malformed);
+    EXPECT_TRUE(result.error->code == ErrorCode::artifact_unsafe ||
+                result.error->code == ErrorCode::artifact_malformed);
     EXPECT_EQ(result.text.find(content), std::string::npos);
 }
 
@@ -272,7 +307,8 @@ TEST_F(ArchiveTest, Bombs) {
     limits.ratio = 100;
     limits.ratio_from = 1'000'000;
     for (const char *compression : {"xz", "gz", "zst"}) {
-        expect_error(make_deb(tar, compression), ErrorCode::artifact_unsafe, "compressed more", limits);
+        expect_error(make_deb(tar, compression), ErrorCode::artifact_unsafe, "compressed more",
+                     limits);
         EXPECT_FALSE(read(make_deb(tar, compression)).error);
     }
     EXPECT_FALSE(read(make_deb(tar, ""), limits).error);
@@ -288,8 +324,10 @@ TEST_F(ArchiveTest, HugeHeaders) {
         EXPECT_TRUE(result.error->code == ErrorCode::artifact_unsafe ||
                     result.error->code == ErrorCode::artifact_malformed);
     }
-    // With the true limit, what is beyond it is not even decompressed: 200 MB of header are 200 kB in the file.
-    const std::string header = TarBuilder().long_name(std::string(200'000'000, 'x')).file("a").finish();
+    // With the true limit, what is beyond it is not even decompressed: 200 MB of header are 200 kB
+    // in the file.
+    const std::string header =
+        TarBuilder().long_name(std::string(200'000'000, 'x')).file("a").finish();
     const Read result = read(make_deb(header, "gz"));
     ASSERT_TRUE(result.error);
 }
@@ -301,11 +339,14 @@ TEST_F(ArchiveTest, NothingAfterTheEnd) {
     };
     // Zeros are what tar fills its last record with.
     for (const char *compression : {"xz", "gz", "zst", ""})
-        EXPECT_FALSE(read(make_deb(tar + std::string(200'000, '\0'), compression)).error) << compression;
+        EXPECT_FALSE(read(make_deb(tar + std::string(200'000, '\0'), compression)).error)
+            << compression;
     // A second archive, or anything else, in the same stream.
     for (const char *compression : {"xz", "gz", "zst", ""}) {
-        expect_error(make_deb(tar + tar, compression), ErrorCode::artifact_malformed, "after the end");
-        expect_error(make_deb(tar + std::string(200'000, '\0') + "x", compression), ErrorCode::artifact_malformed, "after the end");
+        expect_error(make_deb(tar + tar, compression), ErrorCode::artifact_malformed,
+                     "after the end");
+        expect_error(make_deb(tar + std::string(200'000, '\0') + "x", compression),
+                     ErrorCode::artifact_malformed, "after the end");
     }
     // A second compressed stream behind the first.
     for (const char *compression : {"xz", "gz", "zst"}) {
@@ -313,11 +354,16 @@ TEST_F(ArchiveTest, NothingAfterTheEnd) {
         const std::string data = compress(tar, compression);
         SCOPED_TRACE(compression);
         expect_error(with(name, data + data), ErrorCode::artifact_malformed, "");
-        expect_error(with(name, data + "garbage behind the stream"), ErrorCode::artifact_malformed, "");
+        expect_error(with(name, data + "garbage behind the stream"), ErrorCode::artifact_malformed,
+                     "");
     }
     // A second data archive.
     const std::string data = compress(tar, "xz");
-    expect_error(ArBuilder().member("debian-binary", "2.0\n").member("data.tar.xz", data).member("data.tar.gz", data).finish(),
+    expect_error(ArBuilder()
+                     .member("debian-binary", "2.0\n")
+                     .member("data.tar.xz", data)
+                     .member("data.tar.gz", data)
+                     .finish(),
                  ErrorCode::artifact_malformed, "more than one");
 }
 
@@ -327,7 +373,8 @@ TEST_F(ArchiveTest, TruncatedTarInACompleteStream) {
         for (const char *compression : {"xz", ""}) {
             const Read result = read(make_deb(whole.substr(0, size), compression));
             ASSERT_TRUE(result.error) << size;
-            EXPECT_EQ(result.error->code, ErrorCode::artifact_malformed) << size << result.error->detail;
+            EXPECT_EQ(result.error->code, ErrorCode::artifact_malformed)
+                << size << result.error->detail;
         }
     // One of the two empty blocks will do, as it does for dpkg.
     EXPECT_FALSE(read(make_deb(whole + std::string(512, '\0'))).error);
@@ -336,7 +383,8 @@ TEST_F(ArchiveTest, TruncatedTarInACompleteStream) {
 TEST_F(ArchiveTest, TruncatedAnywhere) {
     for (const char *compression : {"xz", "gz", "zst", ""}) {
         const std::string deb = make_deb(sample().finish(), compression);
-        for (std::size_t size = 0; size < deb.size(); size += size < 200 || deb.size() - size < 200 ? 1 : 97) {
+        for (std::size_t size = 0; size < deb.size();
+             size += size < 200 || deb.size() - size < 200 ? 1 : 97) {
             const Read result = read(deb.substr(0, size));
             // A padding byte after an odd member is all that may be missing.
             if (size + 1 == deb.size() && deb.back() == '\n') continue;

@@ -1,7 +1,7 @@
 // control_file_test.cpp - the syntax of control files, corner by corner.
 //
-// Each case was tried on PostgreSQL 18: what is accepted here is what pg_available_extensions reads, except for the cases
-// under "Dangerous", which the server would read and pgx refuses.
+// Each case was tried on PostgreSQL 18: what is accepted here is what pg_available_extensions
+// reads, except for the cases under "Dangerous", which the server would read and pgx refuses.
 #include "core/registry/control_file.h"
 
 #include <gtest/gtest.h>
@@ -72,7 +72,8 @@ INSTANTIATE_TEST_SUITE_P(
     Syntax, ControlFileValue,
     ::testing::Values(
         ValueCase{"comment = word", "word"}, ValueCase{"comment word", "word"},
-        ValueCase{"  comment\t=\tword  # x", "word"}, ValueCase{"comment = 'a'\ncomment = 'b'\n", "b"},
+        ValueCase{"  comment\t=\tword  # x", "word"},
+        ValueCase{"comment = 'a'\ncomment = 'b'\n", "b"},
         ValueCase{"comment = a/b:c-d.e", "a/b:c-d.e"}, ValueCase{"comment = a.b-c", "a.b-c"},
         ValueCase{"comment = a.b", nullptr}, ValueCase{"comment = a.1", "a.1"},
         ValueCase{"comment = 12", "12"}, ValueCase{"comment = -12kB", "-12kB"},
@@ -82,18 +83,22 @@ INSTANTIATE_TEST_SUITE_P(
         ValueCase{"comment = 1.5e", nullptr}, ValueCase{"comment = 1e5", nullptr},
         ValueCase{"comment = 1.0.1", nullptr}, ValueCase{"comment = 1.5kB", nullptr},
         ValueCase{"comment = ''", ""}, ValueCase{"comment = 'a#b'", "a#b"},
-        ValueCase{"comment = 'a\\nb\\tc'", "a\nb\tc"}, ValueCase{"comment = '\\b\\f\\r\\q\\\\'", "\b\f\rq\\"},
+        ValueCase{"comment = 'a\\nb\\tc'", "a\nb\tc"},
+        ValueCase{"comment = '\\b\\f\\r\\q\\\\'", "\b\f\rq\\"},
         ValueCase{"comment = '\\101\\1012\\60'", "AA20"}, ValueCase{"comment = ''''", "'"},
         ValueCase{"comment = 'a''b'", "a'b"}, ValueCase{"comment = 'a' 'b'", nullptr},
         ValueCase{"comment = 'a", nullptr}, ValueCase{"comment = 'a\nb'", nullptr},
         ValueCase{"comment = 'a\\\nb'", nullptr}, ValueCase{"comment = 'a\\", nullptr},
         ValueCase{"comment = 'a''\n", nullptr}, ValueCase{"comment = 'a'b", nullptr},
         ValueCase{"comment = \"a\"", nullptr}, ValueCase{"comment = a b", nullptr},
-        ValueCase{"comment =", nullptr}, ValueCase{"comment", nullptr}, ValueCase{"comment = =", nullptr},
-        ValueCase{"comment == a", nullptr}, ValueCase{"= a", nullptr}, ValueCase{"'comment' = a", nullptr},
-        ValueCase{"1 = a", nullptr}, ValueCase{"comment = \xc3\xa4", "\xc3\xa4"},
-        ValueCase{"comment = a\f", nullptr}, ValueCase{"comment = $x", nullptr},
-        ValueCase{"comment = a;", nullptr}, ValueCase{"\xef\xbb\xbf" "comment = a", nullptr},
+        ValueCase{"comment =", nullptr}, ValueCase{"comment", nullptr},
+        ValueCase{"comment = =", nullptr}, ValueCase{"comment == a", nullptr},
+        ValueCase{"= a", nullptr}, ValueCase{"'comment' = a", nullptr}, ValueCase{"1 = a", nullptr},
+        ValueCase{"comment = \xc3\xa4", "\xc3\xa4"}, ValueCase{"comment = a\f", nullptr},
+        ValueCase{"comment = $x", nullptr}, ValueCase{"comment = a;", nullptr},
+        ValueCase{"\xef\xbb\xbf"
+                  "comment = a",
+                  nullptr},
         ValueCase{"COMMENT = a", nullptr}, ValueCase{"a.comment = a", nullptr},
         ValueCase{"unknown = a", nullptr}, ValueCase{"comment = a\nunknown = a", nullptr}));
 
@@ -104,12 +109,14 @@ struct BoolCase {
 
 TEST(ControlFile, Booleans) {
     const BoolCase cases[] = {
-        {"true", 1},  {"t", 1},    {"TRU", 1},   {"yes", 1},   {"y", 1},   {"on", 1},  {"ON", 1},   {"1", 1},
-        {"false", 0}, {"f", 0},    {"no", 0},    {"n", 0},     {"off", 0}, {"of", 0},  {"0", 0},    {"o", -1},
-        {"''", -1},   {"2", -1},   {"truex", -1}, {"onn", -1}, {"01", -1}, {"yess", -1}, {"offf", -1}, {"null", -1},
+        {"true", 1},   {"t", 1},    {"TRU", 1},   {"yes", 1},   {"y", 1},     {"on", 1},
+        {"ON", 1},     {"1", 1},    {"false", 0}, {"f", 0},     {"no", 0},    {"n", 0},
+        {"off", 0},    {"of", 0},   {"0", 0},     {"o", -1},    {"''", -1},   {"2", -1},
+        {"truex", -1}, {"onn", -1}, {"01", -1},   {"yess", -1}, {"offf", -1}, {"null", -1},
     };
     for (const BoolCase &c : cases) {
-        const auto control = parse_control_file(std::string("trusted = ") + c.text, "x.control", false);
+        const auto control =
+            parse_control_file(std::string("trusted = ") + c.text, "x.control", false);
         EXPECT_EQ(control ? int{control->trusted} : -1, c.value) << c.text;
     }
 }
@@ -138,21 +145,27 @@ TEST(ControlFile, Lists) {
     };
     for (const Case &c : cases)
         for (const char *parameter : {"requires", "no_relocate"}) {
-            const auto control =
-                parse_control_file(std::string(parameter) + " = '" + c.text + "'", "x.control", false);
+            const auto control = parse_control_file(std::string(parameter) + " = '" + c.text + "'",
+                                                    "x.control", false);
             ASSERT_EQ(control.has_value(), c.names.has_value()) << c.text;
             if (control) {
-                const Names &names = std::string(parameter) == "requires" ? control->requires_ : control->no_relocate;
+                const Names &names = std::string(parameter) == "requires" ? control->requires_
+                                                                          : control->no_relocate;
                 EXPECT_EQ(names, *c.names) << c.text;
             }
         }
 }
 
 TEST(ControlFile, Encodings) {
-    for (const char *good : {"UTF8", "utf-8", "Unicode", "LATIN1", "ISO_8859_5", "SQL_ASCII", "EUC_JP", "koi8r", "WIN1252"})
-        EXPECT_TRUE(parse_control_file(std::string("encoding = '") + good + "'", "x.control", false)) << good;
+    for (const char *good : {"UTF8", "utf-8", "Unicode", "LATIN1", "ISO_8859_5", "SQL_ASCII",
+                             "EUC_JP", "koi8r", "WIN1252"})
+        EXPECT_TRUE(
+            parse_control_file(std::string("encoding = '") + good + "'", "x.control", false))
+            << good;
     for (const char *bad : {"", "utf9", "SJIS", "BIG5", "GBK", "GB18030", "JOHAB", "UHC"})
-        EXPECT_FALSE(parse_control_file(std::string("encoding = '") + bad + "'", "x.control", false)) << bad;
+        EXPECT_FALSE(
+            parse_control_file(std::string("encoding = '") + bad + "'", "x.control", false))
+            << bad;
 }
 
 TEST(ControlFile, RelocatableAndSchemaExcludeEachOther) {
@@ -211,11 +224,13 @@ TEST(ControlFile, Dangerous) {
 }
 
 TEST(ControlFile, ErrorsNameFileAndLine) {
-    const auto control = parse_control_file("comment = a\n\n# x\nunknown = b\n", "thing.control", false);
+    const auto control =
+        parse_control_file("comment = a\n\n# x\nunknown = b\n", "thing.control", false);
     ASSERT_FALSE(control);
     EXPECT_EQ(control.error().message, "invalid extension control file \"thing.control\"");
     EXPECT_EQ(control.error().detail, "Line 4: Unrecognized parameter \"unknown\".");
-    EXPECT_EQ(parse_control_file("comment = a\n'", "x", false).error().detail, "Line 2: Syntax error.");
+    EXPECT_EQ(parse_control_file("comment = a\n'", "x", false).error().detail,
+              "Line 2: Syntax error.");
 }
 
 TEST(ControlFile, FileNames) {
@@ -223,13 +238,20 @@ TEST(ControlFile, FileNames) {
         const char *file, *extension, *version;  // extension nullptr: none
     };
     const Case cases[] = {
-        {"vector.control", "vector", ""},        {"uuid-ossp.control", "uuid-ossp", ""},
-        {"a--1.0.control", "a", "1.0"},          {"a--1.0-b.control", "a", "1.0-b"},
-        {".control", nullptr, ""},               {"vector.sql", nullptr, ""},
-        {"control", nullptr, ""},                {"-a.control", nullptr, ""},
-        {"a-.control", nullptr, ""},             {"a--.control", nullptr, ""},
-        {"a--1--2.control", nullptr, ""},        {"a b.control", nullptr, ""},
-        {"a.control.control", "a.control", ""},  {"--1.control", nullptr, ""},
+        {"vector.control", "vector", ""},
+        {"uuid-ossp.control", "uuid-ossp", ""},
+        {"a--1.0.control", "a", "1.0"},
+        {"a--1.0-b.control", "a", "1.0-b"},
+        {".control", nullptr, ""},
+        {"vector.sql", nullptr, ""},
+        {"control", nullptr, ""},
+        {"-a.control", nullptr, ""},
+        {"a-.control", nullptr, ""},
+        {"a--.control", nullptr, ""},
+        {"a--1--2.control", nullptr, ""},
+        {"a b.control", nullptr, ""},
+        {"a.control.control", "a.control", ""},
+        {"--1.control", nullptr, ""},
     };
     for (const Case &c : cases) {
         const auto name = parse_control_file_name(c.file);

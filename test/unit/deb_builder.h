@@ -1,7 +1,7 @@
 // deb_builder.h - makes .deb files for tests, honest ones and others.
 //
-// The tar headers are written by hand, because the libraries that write archives refuse to write most of what has to be
-// tested. Compression is libarchive's.
+// The tar headers are written by hand, because the libraries that write archives refuse to write
+// most of what has to be tested. Compression is libarchive's.
 #pragma once
 
 #include <archive.h>
@@ -23,7 +23,10 @@ struct TarHeader {
     std::string link = {};
     unsigned mode = 0644;
     std::string size = {};  // the field as it is to be; empty: the content's size in octal
-    std::string magic = std::string("ustar\0" "00", 8);
+    std::string magic = std::string(
+        "ustar\0"
+        "00",
+        8);
 };
 
 class TarBuilder {
@@ -61,14 +64,17 @@ class TarBuilder {
     }
 
     // A regular file; names that do not fit get a GNU long name entry, as dpkg-deb makes it.
-    TarBuilder &file(const std::string &name, std::string_view content = "content\n", unsigned mode = 0644) {
+    TarBuilder &file(const std::string &name, std::string_view content = "content\n",
+                     unsigned mode = 0644) {
         if (name.size() > 100) long_name(name);
         return entry({.name = name.substr(0, 100), .mode = mode}, content);
     }
     TarBuilder &long_name(const std::string &name) {
         return entry({.name = "././@LongLink", .type = 'L', .magic = "ustar  "}, name + '\0');
     }
-    TarBuilder &directory(const std::string &name) { return entry({.name = name, .type = '5', .mode = 0755}); }
+    TarBuilder &directory(const std::string &name) {
+        return entry({.name = name, .type = '5', .mode = 0755});
+    }
     TarBuilder &symlink(const std::string &name, const std::string &target) {
         return entry({.name = name, .type = '2', .link = target, .mode = 0777});
     }
@@ -102,7 +108,8 @@ class TarBuilder {
 
 inline std::string compress(std::string_view bytes, std::string_view compression) {
     if (compression.empty()) return std::string(bytes);
-    const std::unique_ptr<struct archive, int (*)(struct archive *)> writer(archive_write_new(), archive_write_free);
+    const std::unique_ptr<struct archive, int (*)(struct archive *)> writer(archive_write_new(),
+                                                                            archive_write_free);
     archive_write_set_format_raw(writer.get());
     if (compression == "xz") archive_write_add_filter_xz(writer.get());
     if (compression == "gz") archive_write_add_filter_gzip(writer.get());
@@ -116,8 +123,8 @@ inline std::string compress(std::string_view bytes, std::string_view compression
             return static_cast<la_ssize_t>(size);
         },
         nullptr);
-    const std::unique_ptr<struct archive_entry, void (*)(struct archive_entry *)> entry(archive_entry_new(),
-                                                                                        archive_entry_free);
+    const std::unique_ptr<struct archive_entry, void (*)(struct archive_entry *)> entry(
+        archive_entry_new(), archive_entry_free);
     archive_entry_set_filetype(entry.get(), AE_IFREG);
     archive_entry_set_pathname(entry.get(), "data");
     archive_write_header(writer.get(), entry.get());
@@ -130,8 +137,8 @@ class ArBuilder {
    public:
     ArBuilder &member(const std::string &name, std::string_view content) {
         std::array<char, 80> header{};
-        std::snprintf(header.data(), header.size(), "%-16s%-12d%-6d%-6d%-8s%-10zu`\n", name.c_str(), 0, 0, 0, "100644",
-                      content.size());
+        std::snprintf(header.data(), header.size(), "%-16s%-12d%-6d%-6d%-8s%-10zu`\n", name.c_str(),
+                      0, 0, 0, "100644", content.size());
         bytes_ += header.data();
         bytes_ += content;
         if (content.size() % 2 != 0) bytes_ += '\n';

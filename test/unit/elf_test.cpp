@@ -15,7 +15,8 @@ namespace {
 
 class ElfTest : public ::testing::Test {
    protected:
-    ElfModule read(const std::string &name, const std::string &source, const std::vector<std::string> &flags = {}) {
+    ElfModule read(const std::string &name, const std::string &source,
+                   const std::vector<std::string> &flags = {}) {
         const auto result = read_elf(compile_library(directory_, name, source, flags), name);
         EXPECT_TRUE(result) << result.error().detail;
         return result ? *result : ElfModule{};
@@ -49,41 +50,54 @@ TEST_F(ElfTest, NoMajorIsGuessed) {
     EXPECT_EQ(other.postgres_major, std::nullopt);
     // Two blocks that disagree.
     std::string two = module_source(17);
-    two += "const Magic other_magic = {sizeof(Magic), 1800, 100, 32, 64, 1, \"PostgreSQL\", NULL, NULL};\n";
+    two +=
+        "const Magic other_magic = {sizeof(Magic), 1800, 100, 32, 64, 1, \"PostgreSQL\", NULL, "
+        "NULL};\n";
     EXPECT_EQ(read("b.so", two).postgres_major, std::nullopt);
     // The text alone is no block.
-    EXPECT_EQ(read("c.so", "void Pg_magic_func(void);\nvoid Pg_magic_func(void) {}\n"
-                           "const char text[64] = \"PostgreSQL\";\n").postgres_major, std::nullopt);
+    EXPECT_EQ(read("c.so",
+                   "void Pg_magic_func(void);\nvoid Pg_magic_func(void) {}\n"
+                   "const char text[64] = \"PostgreSQL\";\n")
+                  .postgres_major,
+              std::nullopt);
 }
 
 TEST_F(ElfTest, ALibraryThatIsNoModule) {
-    const ElfModule module = read("libplain.so.1", "int f(void); int f(void) { return 1; }\n", {"-Wl,-soname,libplain.so.1"});
+    const ElfModule module = read("libplain.so.1", "int f(void); int f(void) { return 1; }\n",
+                                  {"-Wl,-soname,libplain.so.1"});
     EXPECT_FALSE(module.postgres_module);
     EXPECT_EQ(module.soname, "libplain.so.1");
     EXPECT_EQ(module.postgres_major, std::nullopt);
 }
 
 TEST_F(ElfTest, WhatItNeeds) {
-    compile_library(directory_, "libother.so", "int g(void); int g(void) { return 1; }\n", {"-Wl,-soname,libother.so.7"});
-    const std::string source = "#include <stdio.h>\nint g(void); int f(void); int f(void) { return puts(\"x\") + g(); }\n";
-    ElfModule module = read("a.so", source,
-                            {"-L" + directory_.path(), "-lother", "-Wl,--enable-new-dtags,-rpath,/some/where"});
+    compile_library(directory_, "libother.so", "int g(void); int g(void) { return 1; }\n",
+                    {"-Wl,-soname,libother.so.7"});
+    const std::string source =
+        "#include <stdio.h>\nint g(void); int f(void); int f(void) { return puts(\"x\") + g(); }\n";
+    ElfModule module =
+        read("a.so", source,
+             {"-L" + directory_.path(), "-lother", "-Wl,--enable-new-dtags,-rpath,/some/where"});
     EXPECT_NE(std::ranges::find(module.needed, "libother.so.7"), module.needed.end());
     EXPECT_NE(std::ranges::find(module.needed, "libc.so.6"), module.needed.end());
     EXPECT_EQ(module.runpath, "/some/where");
     EXPECT_EQ(module.rpath, "");
     // puts() is as old as the architecture's first glibc, but it has a version.
     EXPECT_TRUE(module.glibc.starts_with("2.")) << module.glibc;
-    module = read("b.so", source, {"-L" + directory_.path(), "-lother", "-Wl,--disable-new-dtags,-rpath,$ORIGIN"});
+    module = read("b.so", source,
+                  {"-L" + directory_.path(), "-lother", "-Wl,--disable-new-dtags,-rpath,$ORIGIN"});
     EXPECT_EQ(module.rpath, "$ORIGIN");
     EXPECT_EQ(module.runpath, "");
 }
 
 TEST_F(ElfTest, Preload) {
-    const std::string asks = "extern _Bool process_shared_preload_libraries_in_progress;\n"
-                             "int asked(void); int asked(void) { return process_shared_preload_libraries_in_progress; }\n";
-    const std::string says = "const char *said(void); const char *said(void) {\n"
-                             "  return \"x must be loaded via shared_preload_libraries\"; }\n";
+    const std::string asks =
+        "extern _Bool process_shared_preload_libraries_in_progress;\n"
+        "int asked(void); int asked(void) { return process_shared_preload_libraries_in_progress; "
+        "}\n";
+    const std::string says =
+        "const char *said(void); const char *said(void) {\n"
+        "  return \"x must be loaded via shared_preload_libraries\"; }\n";
     EXPECT_TRUE(read("both.so", module_source(18, asks + says)).needs_preload);
     EXPECT_FALSE(read("asks.so", module_source(18, asks)).needs_preload);
     EXPECT_FALSE(read("says.so", module_source(18, says)).needs_preload);
@@ -91,7 +105,9 @@ TEST_F(ElfTest, Preload) {
     // Far into the data, so that the text lies across two reads.
     for (const char *padding : {"65500", "65530", "131050"}) {
         const std::string far = std::string("const char padding[") + padding + "] = {1};\n";
-        EXPECT_TRUE(read(std::string("far") + padding + ".so", module_source(18, asks + far + says)).needs_preload) << padding;
+        EXPECT_TRUE(read(std::string("far") + padding + ".so", module_source(18, asks + far + says))
+                        .needs_preload)
+            << padding;
     }
 }
 
@@ -112,7 +128,8 @@ TEST(DemandsPreload, Messages) {
         {"shared_preload_libraries", false},
         {"", false},
     };
-    for (const auto &[message, demands] : cases) EXPECT_EQ(demands_preload(message), demands) << message;
+    for (const auto &[message, demands] : cases)
+        EXPECT_EQ(demands_preload(message), demands) << message;
 }
 
 TEST_F(ElfTest, Architectures) {
@@ -145,9 +162,12 @@ TEST_F(ElfTest, NotALibrary) {
     directory_.put("a.c", source);
     ASSERT_EQ(run_command("cc", {"-c", "-o", object, directory_ / "a.c"})->exit_status, 0);
     std::vector<std::string> paths{object};
-    for (const std::string_view content : {std::string_view(""), std::string_view("\x7f" "ELF"), std::string_view("garbage"),
-                                           std::string_view("/* GNU ld script */ INPUT(libx.a)"),
-                                           std::string_view("!<arch>\n")})
+    for (const std::string_view content :
+         {std::string_view(""),
+          std::string_view("\x7f"
+                           "ELF"),
+          std::string_view("garbage"), std::string_view("/* GNU ld script */ INPUT(libx.a)"),
+          std::string_view("!<arch>\n")})
         paths.push_back(directory_.put("f" + std::to_string(paths.size()), content));
     for (const std::string &path : paths) {
         const auto result = read_elf(path, "thing");
@@ -180,7 +200,8 @@ TEST_F(ElfTest, FlippedBytesNeverCrash) {
     const std::string &whole = module_bytes();
     std::size_t refused = 0;
     // All of the header and of the section headers at the end, a sample of the rest.
-    for (std::size_t at = 0; at < whole.size(); at += at < 64 || whole.size() - at < 2500 ? 1 : 101) {
+    for (std::size_t at = 0; at < whole.size();
+         at += at < 64 || whole.size() - at < 2500 ? 1 : 101) {
         for (const char flip : {'\xff', '\x01', '\x80'}) {
             std::string damaged = whole;
             damaged[at] = static_cast<char>(damaged[at] ^ flip);

@@ -1,215 +1,27 @@
 // fetch_test.cpp - downloads from a server that misbehaves on demand.
 //
-// The server is a Python program on loopback; the path of a request says what it does. libcurl is not replaced by anything: what
-// is tested is what happens on a socket.
+// The server is a Python program on loopback; the path of a request says what it does. libcurl is
+// not replaced by anything: what is tested is what happens on a socket.
 #include "core/registry/fetch.h"
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
 
 #include "core/registry/sha256.h"
+#include "http_test_server.h"
 #include "temporary_directory.h"
-
-extern char **environ;
 
 namespace pgx {
 namespace {
 
-constexpr const char *server_program = R"python(
-import collections, http.server, socket, ssl, subprocess, sys, threading, time, zlib
-
-counters = collections.Counter()
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def log_message(self, *args): pass
-
-    def setup(self):
-        super().setup()
-        counters["connections"] += 1
-
-    def answer(self, status, body=b"", length=None, **headers):
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.send_header("Content-Length", str(len(body) if length is None else length))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def do_GET(self):
-        try:
-            self.act(self.path.strip("/").split("/"))
-        except (BrokenPipeError, ConnectionResetError):
-            self.close_connection = True
-
-    def act(self, words):
-        what, rest = words[0], words[1:]
-        port = self.server.server_address[1]
-        if what == "ok":
-            counters["ok"] += 1
-            tags = {"ETag": '"v1"', "Last_Modified": "Sat, 01 Jan 2022 00:00:00 GMT"}
-            if (self.headers.get("If-None-Match") == '"v1"' or
-                    self.headers.get("If-Modified-Since") == tags["Last_Modified"]):
-                self.send_response(304)
-                self.send_header("ETag", '"v1"')
-                self.end_headers()
-            else:
-                self.answer(200, b"hello\n", **tags)
-        elif what == "size":
-            self.answer(200, b"x" * int(rest[0]))
-        elif what == "empty":
-            self.answer(200)
-        elif what == "status":
-            self.answer(int(rest[0]), b"this page is no file")
-        elif what == "unasked-304":
-            self.send_response(304)
-            self.end_headers()
-        elif what == "flaky":      # /flaky/NAME/STATUS/COUNT: that status COUNT times, then the file
-            counters[rest[0]] += 1
-            if counters[rest[0]] <= int(rest[2]):
-                headers = {"Retry_After": "1"} if rest[0].startswith("later") else {}
-                self.answer(int(rest[1]), b"not now", **headers)
-            else:
-                self.answer(200, b"hello\n")
-        elif what == "count":
-            self.answer(200, str(counters[rest[0]]).encode())
-        elif what == "cut":        # /cut/NAME/COUNT: closes in the middle COUNT times
-            counters[rest[0]] += 1
-            if counters[rest[0]] <= int(rest[1]):
-                self.answer(200, b"x" * 50000, length=100000)
-                self.close_connection = True
-            else:
-                self.answer(200, b"x" * 100000)
-        elif what == "drop":       # no answer at all
-            self.connection.shutdown(socket.SHUT_RDWR)
-            self.close_connection = True
-        elif what == "short-length":
-            self.answer(200, b"x" * 100, length=10)
-            self.close_connection = True
-        elif what == "endless":
-            self.send_response(200)
-            self.end_headers()
-            while True:
-                self.wfile.write(b"x" * 65536)
-        elif what == "silent":
-            time.sleep(30)
-        elif what == "stall":
-            self.answer(200, b"x" * 10, length=1000)
-            time.sleep(30)
-        elif what == "trickle":
-            self.answer(200, b"", length=1000000)
-            for _ in range(300):
-                self.wfile.write(b"x")
-                time.sleep(0.1)
-        elif what == "gzip":
-            packer = zlib.compressobj(wbits=31)
-            self.answer(200, packer.compress(b"\0" * 1000000) + packer.flush(), Content_Encoding="gzip")
-        elif what == "agent":
-            self.answer(200, self.headers.get("User-Agent", "").encode())
-        elif what == "encodings":
-            self.answer(200, self.headers.get("Accept-Encoding", "none").encode())
-        elif what == "authorization":
-            self.answer(200, self.headers.get("Authorization", "none").encode())
-        elif what == "redirect":
-            where = {"ok": "/ok", "loop": "/redirect/loop", "file": "file:///etc/passwd",
-                     "ftp": "ftp://127.0.0.1/", "http": "http://127.0.0.1:%s/ok" % http_port,
-                     "https": "https://127.0.0.1:%s/ok" % https_port, "missing": "/status/404",
-                     "other-host": "http://localhost:%s/authorization" % port}[rest[0]]
-            self.answer(302, b"moved", Location=where)
-        elif what == "tag":
-            self.answer(200, b"x", ETag='"' + "x" * int(rest[0]) + '"')
-
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-    def handle_error(self, *args): pass
-
-plain = Server(("127.0.0.1", 0), Handler)
-http_port = plain.server_address[1]
-subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-                "-nodes", "-keyout", "key.pem", "-out", "cert.pem", "-days", "2", "-subj", "/CN=test",
-                "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
-secure = Server(("127.0.0.1", 0), Handler)
-https_port = secure.server_address[1]
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain("cert.pem", "key.pem")
-secure.socket = context.wrap_socket(secure.socket, server_side=True)
-threading.Thread(target=secure.serve_forever, daemon=True).start()
-threading.Thread(target=plain.serve_forever, daemon=True).start()
-print(http_port, https_port, flush=True)
-sys.stdin.read()
-)python";
-
-// The server as a child process. It ends when its standard input does, so it cannot outlive the test.
-class TestServer {
-   public:
-    TestServer() {
-        directory_.put("server.py", server_program);
-        int input[2], output[2];
-        if (::pipe2(input, O_CLOEXEC) != 0 || ::pipe2(output, O_CLOEXEC) != 0) {
-            ADD_FAILURE() << "could not create pipes";
-            return;
-        }
-        posix_spawn_file_actions_t actions;
-        posix_spawn_file_actions_init(&actions);
-        posix_spawn_file_actions_adddup2(&actions, input[0], 0);
-        posix_spawn_file_actions_adddup2(&actions, output[1], 1);
-        const std::string change = "cd '" + directory_.path() + "' && exec python3 server.py";
-        const char *arguments[] = {"sh", "-c", change.c_str(), nullptr};
-        const int error = ::posix_spawnp(&child_, "sh", &actions, nullptr,
-                                         const_cast<char *const *>(arguments), environ);
-        posix_spawn_file_actions_destroy(&actions);
-        ::close(input[0]);
-        ::close(output[1]);
-        input_ = input[1];
-        std::string ports;
-        char c = 0;
-        while (error == 0 && ::read(output[0], &c, 1) == 1 && c != '\n') ports += c;
-        ::close(output[0]);
-        const std::size_t space = ports.find(' ');
-        if (space == std::string::npos) {
-            ADD_FAILURE() << "could not start the test server: python3 and openssl are needed";
-            return;
-        }
-        plain_ = "http://127.0.0.1:" + ports.substr(0, space);
-        secure_ = "https://127.0.0.1:" + ports.substr(space + 1);
-        port_ = ports.substr(0, space);
-    }
-    TestServer(const TestServer &) = delete;
-    TestServer &operator=(const TestServer &) = delete;
-    ~TestServer() {
-        if (input_ >= 0) ::close(input_);
-        if (child_ > 0) {
-            ::kill(child_, SIGTERM);
-            ::waitpid(child_, nullptr, 0);
-        }
-    }
-
-    std::string url(const std::string &path) const { return plain_ + path; }
-    std::string secure_url(const std::string &path) const { return secure_ + path; }
-    std::string certificate() const { return directory_ / "cert.pem"; }
-    const std::string &port() const { return port_; }
-
-   private:
-    TemporaryDirectory directory_;
-    pid_t child_ = -1;
-    int input_ = -1;
-    std::string plain_, secure_, port_;
-};
-
 class SilentReporter : public Reporter {
    public:
-    void progress(std::string_view phase, std::string_view item, std::uint64_t done, std::uint64_t total) override {
+    void progress(std::string_view phase, std::string_view item, std::uint64_t done,
+                  std::uint64_t total) override {
         last_phase = phase;
         last_item = item;
         last_done = done;
@@ -223,11 +35,8 @@ class SilentReporter : public Reporter {
 
 class FetchTest : public ::testing::Test {
    protected:
-    static void SetUpTestSuite() { server_ = new TestServer; }
-    static void TearDownTestSuite() {
-        delete server_;
-        server_ = nullptr;
-    }
+    static void SetUpTestSuite() { server_ = std::make_unique<HttpTestServer>(); }
+    static void TearDownTestSuite() { server_.reset(); }
 
     // Time-outs that only a broken server or a hopelessly loaded machine reaches.
     static FetchOptions options() {
@@ -270,12 +79,12 @@ class FetchTest : public ::testing::Test {
         EXPECT_EQ(real_file_system().list(directory_.path()).value(), names);
     }
 
-    static TestServer *server_;
+    static std::unique_ptr<HttpTestServer> server_;
     TemporaryDirectory directory_;
     SilentReporter reporter_;
 };
 
-TestServer *FetchTest::server_ = nullptr;
+std::unique_ptr<HttpTestServer> FetchTest::server_;
 
 std::string sha256_of(std::string_view text) {
     Sha256 digest;
@@ -381,9 +190,11 @@ TEST_P(FetchRefusalTest, TellsWhatAndWhereAndLeavesNothing) {
     const auto result = fetch(one, with);
     ASSERT_FALSE(result);
     EXPECT_EQ(result.error().code, GetParam().code) << result.error().message;
-    const std::string beginning = "could not download \"thing\" from \"127.0.0.1:" + server_->port() + "\": ";
+    const std::string beginning =
+        "could not download \"thing\" from \"127.0.0.1:" + server_->port() + "\": ";
     EXPECT_TRUE(result.error().message.starts_with(beginning)) << result.error().message;
-    EXPECT_NE(result.error().message.find(GetParam().message), std::string::npos) << result.error().message;
+    EXPECT_NE(result.error().message.find(GetParam().message), std::string::npos)
+        << result.error().message;
     EXPECT_TRUE(result.error().detail.ends_with('.')) << result.error().detail;
     expect_only({});
 }
@@ -408,7 +219,8 @@ INSTANTIATE_TEST_SUITE_P(
         RefusalCase{"/drop", ErrorCode::registry_unreachable, "the connection was lost"}),
     [](const auto &parameter) {
         std::string name;
-        for (char c : std::string(parameter.param.path)) name += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
+        for (char c : std::string(parameter.param.path))
+            name += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
         return name;
     });
 
@@ -435,7 +247,8 @@ TEST_F(FetchTest, ChecksSizeAndDigest) {
         const auto result = fetch(one);
         ASSERT_FALSE(result) << c.path;
         EXPECT_EQ(result.error().code, ErrorCode::digest_mismatch) << c.path;
-        EXPECT_NE(result.error().message.find(c.message), std::string::npos) << result.error().message;
+        EXPECT_NE(result.error().message.find(c.message), std::string::npos)
+            << result.error().message;
         expect_only({});
     }
 }
@@ -488,7 +301,8 @@ TEST_F(FetchTest, Unreachable) {
     auto result = fetch(request("http://127.0.0.1:1/x"), with);
     ASSERT_FALSE(result);
     EXPECT_EQ(result.error().code, ErrorCode::registry_unreachable);
-    EXPECT_NE(result.error().message.find("from \"127.0.0.1:1\": could not connect"), std::string::npos)
+    EXPECT_NE(result.error().message.find("from \"127.0.0.1:1\": could not connect"),
+              std::string::npos)
         << result.error().message;
     EXPECT_NE(result.error().detail.find("127.0.0.1"), std::string::npos);
     result = fetch(request("http://no-such-host.invalid/x"), with);
@@ -530,7 +344,8 @@ TEST_F(FetchTest, IgnoresTheEnvironmentsProxyAndUsesTheGivenOne) {
     ::setenv("http_proxy", "http://127.0.0.1:1", 1);
     EXPECT_EQ(body_of("/ok"), "hello\n");
     ::unsetenv("http_proxy");
-    // The test server does not care that it is asked as a proxy, except for the path being a whole URL.
+    // The test server does not care that it is asked as a proxy, except for the path being a whole
+    // URL.
     FetchOptions with = options();
     with.tries = 1;
     with.http_proxy = "http://127.0.0.1:1";
@@ -558,7 +373,8 @@ TEST_F(FetchTest, SecureConnections) {
     // The certificate is for the address, not for the name.
     std::string url = server_->secure_url("/ok");
     url.replace(url.find("127.0.0.1"), 9, "localhost");
-    EXPECT_NE(body_of(url, with).find("could not make a secure connection"), std::string::npos) << body_of(url, with);
+    EXPECT_NE(body_of(url, with).find("could not make a secure connection"), std::string::npos)
+        << body_of(url, with);
     // Never back to http.
     result = fetch(request(server_->secure_url("/redirect/http")), with);
     ASSERT_FALSE(result);
@@ -603,11 +419,14 @@ TEST_F(FetchTest, InvalidRequests) {
 }
 
 TEST_F(FetchTest, ManySideBySideOnFewConnections) {
-    const auto count = [&] { return std::strtol(body_of("/count/connections").c_str(), nullptr, 10); };
+    const auto count = [&] {
+        return std::strtol(body_of("/count/connections").c_str(), nullptr, 10);
+    };
     const int before = count();
     std::vector<Download> all;
     for (int i = 0; i < 60; ++i) {
-        Download one = request(i % 3 == 0 ? "/flaky/many" + std::to_string(i) + "/503/1" : "/size/" + std::to_string(1000 + i));
+        Download one = request(i % 3 == 0 ? "/flaky/many" + std::to_string(i) + "/503/1"
+                                          : "/size/" + std::to_string(1000 + i));
         one.path = directory_ / ("file" + std::to_string(i));
         all.push_back(one);
     }
@@ -615,7 +434,8 @@ TEST_F(FetchTest, ManySideBySideOnFewConnections) {
     ASSERT_TRUE(results) << results.error().message;
     ASSERT_EQ(results->size(), 60U);
     for (int i = 0; i < 60; ++i)
-        EXPECT_EQ(results->at(static_cast<std::size_t>(i)).bytes, i % 3 == 0 ? 6U : 1000U + static_cast<unsigned>(i));
+        EXPECT_EQ(results->at(static_cast<std::size_t>(i)).bytes,
+                  i % 3 == 0 ? 6U : 1000U + static_cast<unsigned>(i));
     EXPECT_EQ(real_file_system().list(directory_.path())->size(), 60U);
     // Four to a host, and one for each count.
     EXPECT_LE(count() - before, 4 + 1);
@@ -638,7 +458,9 @@ TEST_F(FetchTest, TheFirstFailureEndsAll) {
     EXPECT_TRUE(left.empty() || left == std::vector<std::string>{"0"});
 }
 
-TEST_F(FetchTest, NothingToDo) { EXPECT_TRUE(download({}, options(), real_file_system(), reporter_).value().empty()); }
+TEST_F(FetchTest, NothingToDo) {
+    EXPECT_TRUE(download({}, options(), real_file_system(), reporter_).value().empty());
+}
 
 TEST_F(FetchTest, AFileThatCannotBeWritten) {
     Download one = request("/ok");

@@ -22,13 +22,14 @@ class InspectTest : public ::testing::Test {
         ReceiptFile file;
         file.path = path;
         file.size = content.size();
-        file.kind = path.starts_with("lib/")        ? FileKind::library
-                    : path.ends_with(".control")    ? FileKind::control
-                    : path.ends_with(".sql")        ? FileKind::script
-                                                    : FileKind::data;
+        file.kind = path.starts_with("lib/")     ? FileKind::library
+                    : path.ends_with(".control") ? FileKind::control
+                    : path.ends_with(".sql")     ? FileKind::script
+                                                 : FileKind::data;
         files_.push_back(file);
     }
-    void add_library(const std::string &name, const std::string &source, const Strings &flags = {}) {
+    void add_library(const std::string &name, const std::string &source,
+                     const Strings &flags = {}) {
         TemporaryDirectory build;
         compile_library(build, name, source, flags);
         add("lib/" + name, build.get(name));
@@ -47,7 +48,8 @@ class InspectTest : public ::testing::Test {
 
 TEST_F(InspectTest, AnExtension) {
     add("share/extension/thing.control",
-        "comment = 'a thing'\ndefault_version = '1.1'\nmodule_pathname = '$libdir/thing-1'\nrelocatable = false\n"
+        "comment = 'a thing'\ndefault_version = '1.1'\nmodule_pathname = "
+        "'$libdir/thing-1'\nrelocatable = false\n"
         "superuser = false\ntrusted = true\nschema = things\nrequires = 'cube, hstore'\n");
     add("share/extension/thing--1.1.sql",
         "CREATE FUNCTION f() RETURNS int LANGUAGE c AS 'MODULE_PATHNAME';\n"
@@ -85,7 +87,8 @@ TEST_F(InspectTest, LibrariesAtTheEdgesOfAPiece) {
     add("share/extension/thing.control", "default_version = '1'\nmodule_pathname = 'own'\n");
     for (const std::size_t before : {65520U, 65530U, 65536U, 131060U}) {
         files_.resize(1);
-        add("share/extension/thing--1.sql", std::string(before, ' ') + "'$libdir/some_library' 'MODULE_PATHNAME'");
+        add("share/extension/thing--1.sql",
+            std::string(before, ' ') + "'$libdir/some_library' 'MODULE_PATHNAME'");
         EXPECT_EQ(run()->extensions[0].libraries, (Strings{"own", "some_library"})) << before;
         files_.resize(1);
         add("share/extension/thing--1.sql", std::string(before, ' ') + "$libdir/at_end");
@@ -127,7 +130,8 @@ TEST_F(InspectTest, ControlFilesWithoutScript) {
     ASSERT_TRUE(result);
     EXPECT_EQ(result->extensions.size(), 1U);
     EXPECT_EQ(result->without_script,
-              (Strings{"share/extension/alias.control", "share/extension/updates.control", "share/extension/alias--1.control"}));
+              (Strings{"share/extension/alias.control", "share/extension/updates.control",
+                       "share/extension/alias--1.control"}));
 }
 
 TEST_F(InspectTest, ADefaultVersionThatCannotBeReached) {
@@ -147,10 +151,14 @@ TEST_F(InspectTest, InvalidControlFiles) {
         std::string content;
     };
     const Case cases[] = {
-        {"thing.control", "unknown = 1\n"},       {"thing.control", "superuser = maybe\n"},
-        {"thing.control", "include 'x'\n"},       {"a b.control", ""},
-        {".control", ""},                         {"-x.control", ""},
-        {"thing--1.control", "directory = x\n"},  {"thing.control", "#" + std::string(70000, 'x')},
+        {"thing.control", "unknown = 1\n"},
+        {"thing.control", "superuser = maybe\n"},
+        {"thing.control", "include 'x'\n"},
+        {"a b.control", ""},
+        {".control", ""},
+        {"-x.control", ""},
+        {"thing--1.control", "directory = x\n"},
+        {"thing.control", "#" + std::string(70000, 'x')},
     };
     for (const Case &c : cases) {
         files_.clear();
@@ -169,7 +177,8 @@ TEST_F(InspectTest, LibrariesMustFitThePlatform) {
     auto result = run();
     ASSERT_FALSE(result);
     EXPECT_EQ(result.error().code, ErrorCode::wrong_platform);
-    EXPECT_EQ(result.error().detail, "It was built for PostgreSQL 18, this server is PostgreSQL 17.");
+    EXPECT_EQ(result.error().detail,
+              "It was built for PostgreSQL 18, this server is PostgreSQL 17.");
     platform_.postgres_major = 18;
     platform_.architecture = platform_.architecture == "s390x" ? "amd64" : "s390x";
     result = run();
@@ -182,10 +191,11 @@ TEST_F(InspectTest, LibrariesMustFitThePlatform) {
 
 TEST_F(InspectTest, OnlyModulesToBeNamedArePreloaded) {
     const std::string demands =
-        module_source(18, "extern _Bool process_shared_preload_libraries_in_progress;\n"
-                          "const char *f(void); const char *f(void) {\n"
-                          "  return process_shared_preload_libraries_in_progress ? 0 :\n"
-                          "    \"x must be loaded via shared_preload_libraries\"; }\n");
+        module_source(18,
+                      "extern _Bool process_shared_preload_libraries_in_progress;\n"
+                      "const char *f(void); const char *f(void) {\n"
+                      "  return process_shared_preload_libraries_in_progress ? 0 :\n"
+                      "    \"x must be loaded via shared_preload_libraries\"; }\n");
     TemporaryDirectory build;
     compile_library(build, "core.so", demands, {"-Wl,-soname,core.so"});
     compile_library(build, "used.so", demands, {"-Wl,-soname,used.so"});
@@ -196,7 +206,8 @@ TEST_F(InspectTest, OnlyModulesToBeNamedArePreloaded) {
     add_library("alone-2.1.so", demands);
     add_library("plain.so", module_source(18));
     for (ReceiptFile &file : files_) file.kind = FileKind::library;
-    add("share/extension/used.control", "default_version = '1'\nmodule_pathname = '$libdir/used'\n");
+    add("share/extension/used.control",
+        "default_version = '1'\nmodule_pathname = '$libdir/used'\n");
     add("share/extension/used--1.sql", "MODULE_PATHNAME");
     const auto result = run();
     ASSERT_TRUE(result) << result.error().detail;
@@ -216,15 +227,16 @@ TEST_F(InspectTest, ControlFilesOfAlternatives) {
     add("share/extension/geo_extra-3.control", "default_version = '3.6'\n");
     add("share/extension/geo_extra--3.5.sql", "");
     add("share/extension/geo_extra--3.5--3.6.sql", "");
-    add("share/extension/own-3.control", "default_version = '1'\n");      // has scripts of its own
+    add("share/extension/own-3.control", "default_version = '1'\n");  // has scripts of its own
     add("share/extension/own-3--1.sql", "");
     add("share/extension/own--1.sql", "");
-    add("share/extension/both-3.control", "default_version = '1'\n");     // the plain name is there
+    add("share/extension/both-3.control", "default_version = '1'\n");  // the plain name is there
     add("share/extension/both.control", "default_version = '1'\n");
     add("share/extension/both--1.sql", "");
-    add("share/extension/other-3.control", "default_version = '2'\n");    // not this version's scripts
+    add("share/extension/other-3.control",
+        "default_version = '2'\n");  // not this version's scripts
     add("share/extension/other--1.sql", "");
-    add("share/extension/word-x.control", "default_version = '1'\n");     // no version in the name
+    add("share/extension/word-x.control", "default_version = '1'\n");  // no version in the name
     add("share/extension/word--1.sql", "");
     const auto controls = read_control_files(real_file_system(), directory_.path(), files_);
     ASSERT_TRUE(controls);
@@ -235,8 +247,9 @@ TEST_F(InspectTest, ControlFilesOfAlternatives) {
 }
 
 TEST(ScriptsToCreate, FindsTheShortestWay) {
-    const Strings all{"a--1.sql", "a--1--2.sql", "a--2--3.sql", "a--3--4.sql", "a--3.sql", "a--x--y.sql",
-                      "a--y--x.sql", "b--9.sql", "a--1--2--3.sql", "a.sql", "a--.sql", "a--5.txt", "a---1.sql"};
+    const Strings all{"a--1.sql",    "a--1--2.sql", "a--2--3.sql", "a--3--4.sql",    "a--3.sql",
+                      "a--x--y.sql", "a--y--x.sql", "b--9.sql",    "a--1--2--3.sql", "a.sql",
+                      "a--.sql",     "a--5.txt",    "a---1.sql"};
     EXPECT_EQ(scripts_to_create("a", "1", all), Strings{"a--1.sql"});
     EXPECT_EQ(scripts_to_create("a", "2", all), (Strings{"a--1.sql", "a--1--2.sql"}));
     EXPECT_EQ(scripts_to_create("a", "3", all), Strings{"a--3.sql"});

@@ -28,11 +28,14 @@ constexpr FileKind data = FileKind::data, script = FileKind::script, control = F
 INSTANTIATE_TEST_SUITE_P(
     Files, LayoutTest,
     ::testing::Values(
-        LayoutCase{"usr/share/postgresql/18/extension/a.control", "share/extension/a.control", control, ""},
-        LayoutCase{"usr/share/postgresql/18/extension/a--1.sql", "share/extension/a--1.sql", script, ""},
+        LayoutCase{"usr/share/postgresql/18/extension/a.control", "share/extension/a.control",
+                   control, ""},
+        LayoutCase{"usr/share/postgresql/18/extension/a--1.sql", "share/extension/a--1.sql", script,
+                   ""},
         LayoutCase{"usr/share/postgresql/18/extension/a.txt", "share/extension/a.txt", data, ""},
         LayoutCase{"usr/share/postgresql/18/extension/other/a.sql", "", data, "data"},
-        LayoutCase{"usr/share/postgresql/18/extension/sub/a.sql", "share/extension/sub/a.sql", script, ""},
+        LayoutCase{"usr/share/postgresql/18/extension/sub/a.sql", "share/extension/sub/a.sql",
+                   script, ""},
         LayoutCase{"usr/share/postgresql/18/thing/a.sql", "share/thing/a.sql", script, ""},
         LayoutCase{"usr/share/postgresql/18/thing/b/a.dat", "share/thing/b/a.dat", data, ""},
         LayoutCase{"usr/share/postgresql/18/thing/a.control", "share/thing/a.control", data, ""},
@@ -72,7 +75,8 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(Layout, DirectoriesCountOnlyWhenNamed) {
     EXPECT_EQ(place_file("usr/share/postgresql/18/thing/a.sql", 18, {}).path, "");
-    EXPECT_EQ(place_file("usr/share/postgresql/18/thing/a.sql", 18, {"thing"}).path, "share/thing/a.sql");
+    EXPECT_EQ(place_file("usr/share/postgresql/18/thing/a.sql", 18, {"thing"}).path,
+              "share/thing/a.sql");
 }
 
 TEST(Layout, Majors) {

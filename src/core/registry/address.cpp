@@ -1,4 +1,5 @@
-// address.cpp - libcurl's own URL parser, so that what is checked here and what is fetched there cannot differ.
+// address.cpp - libcurl's own URL parser, so that what is checked here and what is fetched there
+// cannot differ.
 #include "core/registry/address.h"
 
 #include <curl/curl.h>
@@ -33,10 +34,12 @@ Result<Address> parse_address(const std::string &url, std::string_view item) {
                     std::move(detail));
     };
     if (!std::ranges::all_of(url, [](char c) { return c > ' ' && c <= '~'; }))
-        return invalid("It contains a space, a control character or a character that is not ASCII.");
+        return invalid(
+            "It contains a space, a control character or a character that is not ASCII.");
     const std::unique_ptr<CURLU, UrlFreer> parsed(curl_url());
     if (!parsed) return fail(ErrorCode::out_of_memory, "could not parse a URL");
-    if (curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
+    if (curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), CURLU_NON_SUPPORT_SCHEME) !=
+        CURLUE_OK)
         return invalid("It cannot be parsed.");
     Address address;
     address.scheme = part(parsed.get(), CURLUPART_SCHEME);

@@ -15,8 +15,9 @@ struct Address {
     std::string path;    // of a file, decoded; empty otherwise
 };
 
-// invalid_argument for anything that is not an absolute URL of one of the three schemes, in printable ASCII without spaces: a
-// line break in it would end the request line and begin another one. `item` says in messages what the URL is for.
+// invalid_argument for anything that is not an absolute URL of one of the three schemes, in
+// printable ASCII without spaces: a line break in it would end the request line and begin another
+// one. `item` says in messages what the URL is for.
 Result<Address> parse_address(const std::string &url, std::string_view item);
 
 }  // namespace pgx

@@ -1,4 +1,5 @@
-// archive.cpp - three libarchive handles in a row; the callbacks between them are where limits are enforced.
+// archive.cpp - three libarchive handles in a row; the callbacks between them are where limits are
+// enforced.
 #include "core/registry/archive.h"
 
 #include <archive.h>
@@ -41,7 +42,8 @@ constexpr std::array<Compression, 4> compressions{{
 
 class LibarchiveDebReader : public DebReader {
    public:
-    LibarchiveDebReader(std::unique_ptr<ReadableFile> file, std::string name, const ArchiveLimits &limits)
+    LibarchiveDebReader(std::unique_ptr<ReadableFile> file, std::string name,
+                        const ArchiveLimits &limits)
         : file_(std::move(file)), name_(std::move(name)), limits_(limits), input_(block_size) {}
 
     // The handles hold the address of this object.
@@ -119,8 +121,9 @@ class LibarchiveDebReader : public DebReader {
         return fail(ErrorCode::out_of_memory, "could not read package file \"" + name_ + "\"");
     }
 
-    // What went wrong in `handle`: an error of ours from a callback below it, or the archive's content. libarchive takes a
-    // failed read for the end of the archive in places, so pending_ is asked for whatever it says.
+    // What went wrong in `handle`: an error of ours from a callback below it, or the archive's
+    // content. libarchive takes a failed read for the end of the archive in places, so pending_ is
+    // asked for whatever it says.
     std::unexpected<Error> failure(struct archive *handle, std::string fallback = {}) {
         if (pending_) return fail(std::move(*pending_));
         const char *text = archive_error_string(handle);
@@ -156,7 +159,8 @@ class LibarchiveDebReader : public DebReader {
         if (status != ARCHIVE_OK && status != ARCHIVE_WARN)
             return failure(outer_.get(), "It is not a Debian package.");
         const char *name = archive_entry_pathname(entry);
-        member_size_ = static_cast<std::uint64_t>(std::max<la_int64_t>(archive_entry_size(entry), 0));
+        member_size_ =
+            static_cast<std::uint64_t>(std::max<la_int64_t>(archive_entry_size(entry), 0));
         if (name == nullptr || *name == '\0') return malformed("A member has no name.");
         return std::string(name);
     }
@@ -248,7 +252,8 @@ class LibarchiveDebReader : public DebReader {
         }
         if (status != ARCHIVE_OK) return failure(raw_.get());
         // One block may reach far beyond the header; more than two that belong to it may not.
-        if (header_end_ && stream_bytes_ > *header_end_) return unsafe("The header of an entry is too large.");
+        if (header_end_ && stream_bytes_ > *header_end_)
+            return unsafe("The header of an entry is too large.");
         const auto *bytes = static_cast<const char *>(data);
         for (std::size_t i = size; i > 0; --i) {
             if (bytes[i - 1] == '\0') continue;
@@ -262,8 +267,8 @@ class LibarchiveDebReader : public DebReader {
         return {};
     }
 
-    // A tar archive ends with at least one block of zeros; after it nothing else may come, neither in the tar stream, nor
-    // behind the compressed one, nor as a second data archive.
+    // A tar archive ends with at least one block of zeros; after it nothing else may come, neither
+    // in the tar stream, nor behind the compressed one, nor as a second data archive.
     Result<void> check_end(std::uint64_t last_entry_end) {
         const auto end = static_cast<std::uint64_t>(archive_filter_bytes(tar_.get(), 0));
         if (end < last_entry_end + tar_block) return malformed("Its data archive is truncated.");
@@ -272,26 +277,32 @@ class LibarchiveDebReader : public DebReader {
         do {
             TRY(next_block(data, size));
         } while (size > 0);
-        if (content_end_ > end) return malformed("There is something after the end of its data archive.");
-        const auto used = static_cast<std::uint64_t>(std::max<la_int64_t>(archive_filter_bytes(raw_.get(), -1), 0));
+        if (content_end_ > end)
+            return malformed("There is something after the end of its data archive.");
+        const auto used = static_cast<std::uint64_t>(
+            std::max<la_int64_t>(archive_filter_bytes(raw_.get(), -1), 0));
         if (used != compressed_size_)
             return malformed("There is something after the end of its compressed data.");
         while (true) {
             const std::string name = TRY(next_member());
             if (name.empty()) return {};
-            if (name.starts_with("data.tar")) return malformed("It has more than one data archive.");
+            if (name.starts_with("data.tar"))
+                return malformed("It has more than one data archive.");
         }
     }
 
     Result<ArchiveEntry> convert(struct archive_entry *entry) {
-        // dpkg does not read pax headers, so no real package has any, and two readers cannot disagree about them.
+        // dpkg does not read pax headers, so no real package has any, and two readers cannot
+        // disagree about them.
         if (archive_format(tar_.get()) == ARCHIVE_FORMAT_TAR_PAX_INTERCHANGE ||
             archive_format(tar_.get()) == ARCHIVE_FORMAT_TAR_PAX_RESTRICTED)
-            return malformed("Its data archive uses pax headers, which Debian packages do not have.");
+            return malformed(
+                "Its data archive uses pax headers, which Debian packages do not have.");
         ArchiveEntry result;
         const char *name = archive_entry_pathname(entry);
         if (name == nullptr) return malformed("An entry has an unreadable name.");
-        if (std::strlen(name) > longest_path) return unsafe("An entry has a name that is too long.");
+        if (std::strlen(name) > longest_path)
+            return unsafe("An entry has a name that is too long.");
         result.path = TRY(cleaned(name));
         const la_int64_t size = archive_entry_size(entry);
         if (const char *hard_link = archive_entry_hardlink(entry); hard_link != nullptr) {
@@ -311,7 +322,8 @@ class LibarchiveDebReader : public DebReader {
             case AE_IFLNK: {
                 result.type = ArchiveEntry::Type::symbolic_link;
                 const char *target = archive_entry_symlink(entry);
-                if (target == nullptr || *target == '\0') return unsafe(result, "is a link to nothing.");
+                if (target == nullptr || *target == '\0')
+                    return unsafe(result, "is a link to nothing.");
                 result.target = target;
                 return result;
             }
@@ -341,7 +353,8 @@ class LibarchiveDebReader : public DebReader {
     ArchiveLimits limits_;
     std::vector<char> input_;
     std::optional<Error> pending_;
-    // In the order of construction: each reads from the one before it, so they must go in the opposite order.
+    // In the order of construction: each reads from the one before it, so they must go in the
+    // opposite order.
     ArchivePointer outer_, raw_, tar_;
 
     std::uint64_t file_bytes_ = 0;        // read from the file
@@ -350,7 +363,8 @@ class LibarchiveDebReader : public DebReader {
     std::uint64_t compressed_bytes_ = 0;  // read of it
     std::uint64_t stream_bytes_ = 0;      // of the tar stream, handed to the tar reader
     std::uint64_t content_end_ = 0;       // after the last byte of the stream that is not zero
-    std::optional<std::uint64_t> header_end_;  // while a header is read: where in the stream it must have ended
+    std::optional<std::uint64_t>
+        header_end_;  // while a header is read: where in the stream it must have ended
     std::uint64_t entries_ = 0;
     std::uint64_t size_ = 0;  // of the last entry
     bool unread_ = false;
@@ -362,8 +376,8 @@ Result<std::unique_ptr<DebReader>> open_deb(FileSystem &fs, const std::string &p
                                             const ArchiveLimits &limits) {
     auto file = TRY(fs.open(path));
     // The name without its directory, which is some cache that says nothing to people.
-    auto reader = std::make_unique<LibarchiveDebReader>(
-        std::move(file), path.substr(path.rfind('/') + 1), limits);
+    auto reader = std::make_unique<LibarchiveDebReader>(std::move(file),
+                                                        path.substr(path.rfind('/') + 1), limits);
     TRY(reader->open());
     return std::unique_ptr<DebReader>(std::move(reader));
 }

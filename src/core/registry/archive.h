@@ -1,14 +1,17 @@
 // archive.h - the files inside a .deb, one after the other, in constant memory.
 //
-// A .deb (deb(5)) is an ar archive of debian-binary, control.tar.* and data.tar.*; the last holds the files. libarchive reads
-// all of it, as three handles on top of each other, each with one format or one filter enabled and nothing else:
+// A .deb (deb(5)) is an ar archive of debian-binary, control.tar.* and data.tar.*; the last holds
+// the files. libarchive reads all of it, as three handles on top of each other, each with one
+// format or one filter enabled and nothing else:
 //
-//     file -> ar -> member data.tar.xz -> raw with filter xz -> the tar stream -> tar without filters
+//     file -> ar -> member data.tar.xz -> raw with filter xz -> the tar stream -> tar without
+//     filters
 //
-// A single handle with everything enabled would be shorter. It would also undo up to 25 nested filters, understand pax
-// headers of a gigabyte and formats like RAR with their long history of holes, run gzip as a program where the library
-// lacks it, take a truncated archive for a complete one, and pass over whatever comes after the archive's end. With the tar
-// stream in our own hands, every byte is counted against the limits before it is parsed, and the end is seen.
+// A single handle with everything enabled would be shorter. It would also undo up to 25 nested
+// filters, understand pax headers of a gigabyte and formats like RAR with their long history of
+// holes, run gzip as a program where the library lacks it, take a truncated archive for a complete
+// one, and pass over whatever comes after the archive's end. With the tar stream in our own hands,
+// every byte is counted against the limits before it is parsed, and the end is seen.
 #pragma once
 
 #include <cstdint>
@@ -25,12 +28,12 @@ namespace pgx {
 
 // Bounds of what is read, in bytes where nothing else is said. Going beyond is artifact_unsafe.
 struct ArchiveLimits {
-    std::uint64_t entries = 200'000;                    // number of them
-    std::uint64_t total = 4ULL * 1024 * 1024 * 1024;    // of the tar stream
-    std::uint64_t file = 2ULL * 1024 * 1024 * 1024;     // of one file
-    std::uint64_t ratio = 1000;                         // of the tar stream to the compressed bytes read ...
-    std::uint64_t ratio_from = 64ULL * 1024 * 1024;     // ... once the stream is longer than this
-    std::uint64_t header = 1024 * 1024;                 // of all that belongs to one entry but its content
+    std::uint64_t entries = 200'000;                  // number of them
+    std::uint64_t total = 4ULL * 1024 * 1024 * 1024;  // of the tar stream
+    std::uint64_t file = 2ULL * 1024 * 1024 * 1024;   // of one file
+    std::uint64_t ratio = 1000;  // of the tar stream to the compressed bytes read ...
+    std::uint64_t ratio_from = 64ULL * 1024 * 1024;  // ... once the stream is longer than this
+    std::uint64_t header = 1024 * 1024;  // of all that belongs to one entry but its content
 };
 
 struct ArchiveEntry {
@@ -44,9 +47,10 @@ class DebReader {
    public:
     virtual ~DebReader() = default;
 
-    // The next entry, nullopt at the end of a complete archive. Content of the last entry that was not read is skipped.
-    // artifact_malformed: broken or truncated. artifact_unsafe: a device or other special file, a name that leaves the archive,
-    // a hard link with content, a sparse file, a limit exceeded.
+    // The next entry, nullopt at the end of a complete archive. Content of the last entry that was
+    // not read is skipped. artifact_malformed: broken or truncated. artifact_unsafe: a device or
+    // other special file, a name that leaves the archive, a hard link with content, a sparse file,
+    // a limit exceeded.
     virtual Result<std::optional<ArchiveEntry>> next() = 0;
 
     // The content of the last entry, piece by piece. A failure of `sink` is passed on.
@@ -56,7 +60,8 @@ class DebReader {
     virtual std::uint64_t position() const = 0;
 };
 
-// artifact_malformed when it is not a .deb of format 2.x with a data.tar, plain or compressed with xz, zst or gz.
+// artifact_malformed when it is not a .deb of format 2.x with a data.tar, plain or compressed with
+// xz, zst or gz.
 Result<std::unique_ptr<DebReader>> open_deb(FileSystem &fs, const std::string &path,
                                             const ArchiveLimits &limits = {});
 

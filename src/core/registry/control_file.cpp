@@ -1,9 +1,10 @@
 // control_file.cpp - the lexer and the rules of PostgreSQL's control files.
 //
-// PostgreSQL reads control files with the lexer of postgresql.conf, so the syntax has corners that nobody would guess:
-// "1.0.1" without quotes is two numbers and an error, "a.b" is a qualified name and no value, an "=" is optional, a
-// quoted value ends at the line's end. A regular expression per line, as most tools have it, gets these wrong; what
-// follows is the lexer's own table: at each place the longest of all tokens counts, and the first one of equals.
+// PostgreSQL reads control files with the lexer of postgresql.conf, so the syntax has corners that
+// nobody would guess: "1.0.1" without quotes is two numbers and an error, "a.b" is a qualified name
+// and no value, an "=" is optional, a quoted value ends at the line's end. A regular expression per
+// line, as most tools have it, gets these wrong; what follows is the lexer's own table: at each
+// place the longest of all tokens counts, and the first one of equals.
 #include "core/registry/control_file.h"
 
 #include <algorithm>
@@ -15,7 +16,18 @@ namespace pgx {
 
 namespace {
 
-enum class Token { end, line_end, identifier, qualified, string, unquoted, integer, real, equals, error };
+enum class Token {
+    end,
+    line_end,
+    identifier,
+    qualified,
+    string,
+    unquoted,
+    integer,
+    real,
+    equals,
+    error
+};
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 constexpr bool is_ascii_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -62,7 +74,8 @@ std::size_t unquoted_length(std::string_view text) {
 
 std::size_t string_length(std::string_view text) {
     if (text.empty() || text[0] != '\'') return 0;
-    std::size_t closed = 0;  // the longest match so far: two quotes may be one escaped or an end and a beginning
+    std::size_t closed =
+        0;  // the longest match so far: two quotes may be one escaped or an end and a beginning
     for (std::size_t i = 1; i < text.size() && text[i] != '\n';) {
         if (text[i] == '\\') {
             if (i + 1 >= text.size() || text[i + 1] == '\n') break;
@@ -173,11 +186,21 @@ std::string unquote(std::string_view quoted) {
         }
         ++i;
         switch (text[i]) {
-            case 'b': value += '\b'; break;
-            case 'f': value += '\f'; break;
-            case 'n': value += '\n'; break;
-            case 'r': value += '\r'; break;
-            case 't': value += '\t'; break;
+            case 'b':
+                value += '\b';
+                break;
+            case 'f':
+                value += '\f';
+                break;
+            case 'n':
+                value += '\n';
+                break;
+            case 'r':
+                value += '\r';
+                break;
+            case 't':
+                value += '\t';
+                break;
             default: {
                 unsigned number = 0, digits = 0;
                 while (digits < 3 && i + digits < text.size() && text[i + digits] >= '0' &&
@@ -195,7 +218,8 @@ std::string unquote(std::string_view quoted) {
     return value;
 }
 
-// A boolean may be written as any unambiguous beginning of true, false, yes, no, on, off, or as 1 or 0.
+// A boolean may be written as any unambiguous beginning of true, false, yes, no, on, off, or as 1
+// or 0.
 std::optional<bool> parse_bool(std::string_view text) {
     const std::string value = lowered(text);
     if (value.empty()) return std::nullopt;
@@ -242,19 +266,20 @@ std::optional<std::vector<std::string>> parse_identifiers(std::string_view text)
     }
 }
 
-// The encodings that a database can have, in the form that PostgreSQL compares: letters and digits only, lower case.
-// Encodings for clients only (sjis, big5, gbk, gb18030, uhc, johab, shiftjis2004) are refused there and here.
+// The encodings that a database can have, in the form that PostgreSQL compares: letters and digits
+// only, lower case. Encodings for clients only (sjis, big5, gbk, gb18030, uhc, johab, shiftjis2004)
+// are refused there and here.
 constexpr std::string_view server_encodings[] = {
-    "abc",         "alt",         "euccn",       "eucjis2004",  "eucjp",       "euckr",
-    "euctw",       "iso88591",    "iso885910",   "iso885913",   "iso885914",   "iso885915",
-    "iso885916",   "iso88592",    "iso88593",    "iso88594",    "iso88595",    "iso88596",
-    "iso88597",    "iso88598",    "iso88599",    "koi8",        "koi8r",       "koi8u",
-    "latin1",      "latin10",     "latin2",      "latin3",      "latin4",      "latin5",
+    "abc",         "alt",         "euccn",       "eucjis2004",  "eucjp",        "euckr",
+    "euctw",       "iso88591",    "iso885910",   "iso885913",   "iso885914",    "iso885915",
+    "iso885916",   "iso88592",    "iso88593",    "iso88594",    "iso88595",     "iso88596",
+    "iso88597",    "iso88598",    "iso88599",    "koi8",        "koi8r",        "koi8u",
+    "latin1",      "latin10",     "latin2",      "latin3",      "latin4",       "latin5",
     "latin6",      "latin7",      "latin8",      "latin9",      "muleinternal", "sqlascii",
-    "tcvn",        "tcvn5712",    "unicode",     "utf8",        "vscii",       "win",
-    "win1250",     "win1251",     "win1252",     "win1253",     "win1254",     "win1255",
-    "win1256",     "win1257",     "win1258",     "win866",      "win874",      "windows1250",
-    "windows1251", "windows1252", "windows1253", "windows1254", "windows1255", "windows1256",
+    "tcvn",        "tcvn5712",    "unicode",     "utf8",        "vscii",        "win",
+    "win1250",     "win1251",     "win1252",     "win1253",     "win1254",      "win1255",
+    "win1256",     "win1257",     "win1258",     "win866",      "win874",       "windows1250",
+    "windows1251", "windows1252", "windows1253", "windows1254", "windows1255",  "windows1256",
     "windows1257", "windows1258", "windows866",  "windows874"};
 
 bool is_server_encoding(std::string_view name) {
@@ -295,8 +320,8 @@ class Reader {
             std::string value;
             if (token == Token::string)
                 value = unquote(lexer_.text());
-            else if (token == Token::identifier || token == Token::integer || token == Token::real ||
-                     token == Token::unquoted)
+            else if (token == Token::identifier || token == Token::integer ||
+                     token == Token::real || token == Token::unquoted)
                 value = lexer_.text();
             else
                 return syntax_error();
@@ -306,7 +331,8 @@ class Reader {
             if (token == Token::end) break;
         }
         if (control_.relocatable && has_schema_)
-            return invalid("Parameter \"schema\" cannot be specified when \"relocatable\" is true.");
+            return invalid(
+                "Parameter \"schema\" cannot be specified when \"relocatable\" is true.");
         return std::move(control_);
     }
 
@@ -383,7 +409,8 @@ class Reader {
 
     Result<void> set_bool(bool &target, const std::string &parameter, const std::string &value) {
         const std::optional<bool> parsed = parse_bool(value);
-        if (!parsed) return invalid_here("Parameter \"" + parameter + "\" requires a Boolean value.");
+        if (!parsed)
+            return invalid_here("Parameter \"" + parameter + "\" requires a Boolean value.");
         target = *parsed;
         return {};
     }
@@ -428,7 +455,8 @@ std::optional<ControlFileName> parse_control_file_name(std::string_view file_nam
     return result;
 }
 
-Result<ControlFile> parse_control_file(std::string_view text, std::string_view name, bool secondary) {
+Result<ControlFile> parse_control_file(std::string_view text, std::string_view name,
+                                       bool secondary) {
     return Reader(text, name, secondary).read();
 }
 
@@ -436,7 +464,8 @@ bool is_valid_version_name(std::string_view version) {
     return !version.empty() && version.find("--") == std::string_view::npos &&
            version.front() != '-' && version.back() != '-' &&
            version.find('/') == std::string_view::npos &&
-           version.find('\\') == std::string_view::npos && version.find('\0') == std::string_view::npos;
+           version.find('\\') == std::string_view::npos &&
+           version.find('\0') == std::string_view::npos;
 }
 
 }  // namespace pgx

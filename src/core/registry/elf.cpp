@@ -1,13 +1,15 @@
 // elf.cpp - libelf for the structure, a scan of the read-only data for what no header tells.
 //
-// libelf (elfutils) is made for damaged files, but what it hands out are sizes and offsets from the file, so each section is
-// checked against the file's size before its data is asked for. Only section headers are used: the loader itself goes by
-// program headers, but no build of PostgreSQL's produces a library without section headers, and a library whose two views
-// disagree gains nothing here, because the scan only informs; what may be loaded was decided by the signature.
+// libelf (elfutils) is made for damaged files, but what it hands out are sizes and offsets from the
+// file, so each section is checked against the file's size before its data is asked for. Only
+// section headers are used: the loader itself goes by program headers, but no build of PostgreSQL's
+// produces a library without section headers, and a library whose two views disagree gains nothing
+// here, because the scan only informs; what may be loaded was decided by the signature.
 //
-// Whether a module has to be preloaded is written nowhere. All modules that need it do the same two things: they look at
-// process_shared_preload_libraries_in_progress, and they have an error message. The variable alone says little (vector
-// and orafce look at it to skip something), and so does a message alone (pgtt's says that it must not be preloaded).
+// Whether a module has to be preloaded is written nowhere. All modules that need it do the same two
+// things: they look at process_shared_preload_libraries_in_progress, and they have an error
+// message. The variable alone says little (vector and orafce look at it to skip something), and so
+// does a message alone (pgtt's says that it must not be preloaded).
 #include "core/registry/elf.h"
 
 #include <fcntl.h>
@@ -78,9 +80,10 @@ class MessageScan {
     bool found_ = false;
 };
 
-// PG_MODULE_MAGIC leaves a block in the module's constant data. Its beginning, from PostgreSQL 15 on, is: length, version
-// (major * 100), three limits, a flag, all of them int, then char[32] with "PostgreSQL". The combination is long enough
-// to be no accident, while the symbol that names it is local and stripped from distributions' builds.
+// PG_MODULE_MAGIC leaves a block in the module's constant data. Its beginning, from PostgreSQL 15
+// on, is: length, version (major * 100), three limits, a flag, all of them int, then char[32] with
+// "PostgreSQL". The combination is long enough to be no accident, while the symbol that names it is
+// local and stripped from distributions' builds.
 class MagicScan {
    public:
     static constexpr std::size_t numbers_size = 6 * 4, text_size = 32;
@@ -115,8 +118,9 @@ class MagicScan {
             return number(index) >= low && number(index) <= high;
         };
         const std::uint32_t version = number(1);
-        if (within(0, numbers_size + text_size, 1024) && within(1, 1500, 9900) && version % 100 == 0 &&
-            within(2, 8, 10000) && within(3, 1, 10000) && within(4, 8, 10000) && within(5, 0, 1))
+        if (within(0, numbers_size + text_size, 1024) && within(1, 1500, 9900) &&
+            version % 100 == 0 && within(2, 8, 10000) && within(3, 1, 10000) &&
+            within(4, 8, 10000) && within(5, 0, 1))
             majors_.insert(version / 100);
     }
 
@@ -164,7 +168,8 @@ class ElfReader {
         std::size_t sections = 0;
         if (elf_getshdrnum(elf_.get(), &sections) != 0 || sections == 0)
             return malformed("It has no section headers.");
-        // Section headers are the last thing in a library, so this is also what a truncated one stumbles over.
+        // Section headers are the last thing in a library, so this is also what a truncated one
+        // stumbles over.
         if (!inside_file(header.e_shoff, sections, header.e_shentsize))
             return malformed("It is truncated.");
 
@@ -234,11 +239,20 @@ class ElfReader {
         GElf_Dyn entry;
         for (int i = 0; gelf_getdyn(data, i, &entry) != nullptr && entry.d_tag != DT_NULL; ++i) {
             switch (entry.d_tag) {
-                case DT_NEEDED: module_.needed.push_back(TRY(text(header, entry.d_un.d_val))); break;
-                case DT_SONAME: module_.soname = TRY(text(header, entry.d_un.d_val)); break;
-                case DT_RPATH: module_.rpath = TRY(text(header, entry.d_un.d_val)); break;
-                case DT_RUNPATH: module_.runpath = TRY(text(header, entry.d_un.d_val)); break;
-                default: break;
+                case DT_NEEDED:
+                    module_.needed.push_back(TRY(text(header, entry.d_un.d_val)));
+                    break;
+                case DT_SONAME:
+                    module_.soname = TRY(text(header, entry.d_un.d_val));
+                    break;
+                case DT_RPATH:
+                    module_.rpath = TRY(text(header, entry.d_un.d_val));
+                    break;
+                case DT_RUNPATH:
+                    module_.runpath = TRY(text(header, entry.d_un.d_val));
+                    break;
+                default:
+                    break;
             }
         }
         return {};
@@ -299,8 +313,8 @@ class ElfReader {
                 const std::size_t kept =
                     std::min(buffer.size(), MagicScan::numbers_size + MagicScan::text_size);
                 buffer.erase(0, buffer.size() - kept);
-                const auto wanted =
-                    static_cast<std::size_t>(std::min<std::uint64_t>(chunk_size, header.sh_size - done));
+                const auto wanted = static_cast<std::size_t>(
+                    std::min<std::uint64_t>(chunk_size, header.sh_size - done));
                 buffer.resize(kept + wanted);
                 TRY(read_at(header.sh_offset + done, buffer.data() + kept, wanted));
                 magic.look(buffer);
@@ -319,7 +333,8 @@ class ElfReader {
         while (size > 0) {
             const ssize_t count = ::pread(descriptor_, target, size, static_cast<off_t>(offset));
             if (count < 0 && errno == EINTR) continue;
-            if (count < 0) return fail(system_error("could not read library \"" + name_ + "\"", errno));
+            if (count < 0)
+                return fail(system_error("could not read library \"" + name_ + "\"", errno));
             if (count == 0) return malformed("It is truncated.");
             target += count;
             offset += static_cast<std::uint64_t>(count);
@@ -346,10 +361,12 @@ struct Architecture {
 
 // Debian's architectures; 258 is EM_LOONGARCH, which older elf.h do not have.
 constexpr Architecture architectures[] = {
-    {"amd64", EM_X86_64, 64, true},   {"arm64", EM_AARCH64, 64, true}, {"armel", EM_ARM, 32, true},
-    {"armhf", EM_ARM, 32, true},      {"i386", EM_386, 32, true},      {"loong64", 258, 64, true},
-    {"mips64el", EM_MIPS, 64, true},  {"ppc64", EM_PPC64, 64, false},  {"ppc64el", EM_PPC64, 64, true},
-    {"riscv64", EM_RISCV, 64, true},  {"s390x", EM_S390, 64, false},   {"x32", EM_X86_64, 32, true},
+    {"amd64", EM_X86_64, 64, true},  {"arm64", EM_AARCH64, 64, true},
+    {"armel", EM_ARM, 32, true},     {"armhf", EM_ARM, 32, true},
+    {"i386", EM_386, 32, true},      {"loong64", 258, 64, true},
+    {"mips64el", EM_MIPS, 64, true}, {"ppc64", EM_PPC64, 64, false},
+    {"ppc64el", EM_PPC64, 64, true}, {"riscv64", EM_RISCV, 64, true},
+    {"s390x", EM_S390, 64, false},   {"x32", EM_X86_64, 32, true},
 };
 
 }  // namespace
@@ -358,12 +375,14 @@ bool demands_preload(std::string_view message) {
     std::string folded(message);
     for (char &c : folded)
         if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    const auto has = [&](std::string_view phrase) { return folded.find(phrase) != std::string::npos; };
+    const auto has = [&](std::string_view phrase) {
+        return folded.find(phrase) != std::string::npos;
+    };
     if (!has("shared_preload_libraries")) return false;
     constexpr std::string_view demands[] = {
-        "must be loaded",    "can only be loaded", "needs to be loaded", "need to be loaded",
-        "has to be loaded",  "should be loaded",   "must be preloaded",  "please preload",
-        "is not in shared_preload_libraries",
+        "must be loaded",    "can only be loaded", "needs to be loaded",
+        "need to be loaded", "has to be loaded",   "should be loaded",
+        "must be preloaded", "please preload",     "is not in shared_preload_libraries",
     };
     return std::ranges::any_of(demands, has) || (has("add ") && has("restart"));
 }
@@ -393,9 +412,10 @@ Result<void> check_architecture(const ElfModule &module, std::string_view archit
     const std::string built_for = actual == std::end(architectures)
                                       ? "machine number " + std::to_string(module.machine)
                                       : std::string(actual->name);
-    return fail(ErrorCode::wrong_platform,
-                "library \"" + std::string(name) + "\" is for another processor architecture",
-                "It was built for " + built_for + ", this server is " + std::string(architecture) + ".");
+    return fail(
+        ErrorCode::wrong_platform,
+        "library \"" + std::string(name) + "\" is for another processor architecture",
+        "It was built for " + built_for + ", this server is " + std::string(architecture) + ".");
 }
 
 }  // namespace pgx

@@ -1,11 +1,12 @@
 // fetch.cpp - many transfers, one thread, one libcurl multi handle.
 //
-// libcurl does HTTP; what it leaves to its caller, and tutorials leave out, is here: its own size limit is not enforced
-// while receiving before 8.4, so bytes are counted as they come; the body of an error page must not end up in the file; and
-// waiting handles use up their own connect time-out, so that no more transfers are started than may run.
+// libcurl does HTTP; what it leaves to its caller, and tutorials leave out, is here: its own size
+// limit is not enforced while receiving before 8.4, so bytes are counted as they come; the body of
+// an error page must not end up in the file; and waiting handles use up their own connect time-out,
+// so that no more transfers are started than may run.
 //
-// A file appears under its name only when it is complete and its digest is the expected one. Until then it has a name
-// beside it that nobody can foresee.
+// A file appears under its name only when it is complete and its digest is the expected one. Until
+// then it has a name beside it that nobody can foresee.
 #include "core/registry/fetch.h"
 
 #include <curl/curl.h>
@@ -105,7 +106,8 @@ Failure classify(CURLcode code) {
         case CURLE_COULDNT_RESOLVE_HOST:
             return {ErrorCode::registry_unreachable, "could not resolve the host name", true};
         case CURLE_COULDNT_RESOLVE_PROXY:
-            return {ErrorCode::registry_unreachable, "could not resolve the proxy's host name", true};
+            return {ErrorCode::registry_unreachable, "could not resolve the proxy's host name",
+                    true};
         case CURLE_COULDNT_CONNECT:
             return {ErrorCode::registry_unreachable, "could not connect", true};
         case CURLE_OPERATION_TIMEDOUT:
@@ -129,7 +131,8 @@ Failure classify(CURLcode code) {
         // The URL's own protocol was checked before.
         case CURLE_UNSUPPORTED_PROTOCOL:
         case CURLE_URL_MALFORMAT:
-            return {ErrorCode::registry_refused, "was redirected to an address that is not allowed", false};
+            return {ErrorCode::registry_refused, "was redirected to an address that is not allowed",
+                    false};
         case CURLE_TOO_MANY_REDIRECTS:
             return {ErrorCode::registry_refused, "was redirected too often", false};
         case CURLE_FILE_COULDNT_READ_FILE:
@@ -159,7 +162,10 @@ class Transfer {
    public:
     Transfer(const Download &download, Address address, const FetchOptions &options, FileSystem &fs,
              Reporter &reporter)
-        : download_(download), address_(std::move(address)), options_(options), fs_(fs),
+        : download_(download),
+          address_(std::move(address)),
+          options_(options),
+          fs_(fs),
           reporter_(reporter) {}
     Transfer(const Transfer &) = delete;
     Transfer &operator=(const Transfer &) = delete;
@@ -169,8 +175,8 @@ class Transfer {
     CURL *handle() const { return easy_.get(); }
     Clock::time_point not_before() const { return not_before_; }
 
-    // True when the file at hand is known to be current without a transfer: what a web server would say to
-    // If-None-Match, a file: URL has to be asked here.
+    // True when the file at hand is known to be current without a transfer: what a web server would
+    // say to If-None-Match, a file: URL has to be asked here.
     Result<bool> settle_local() {
         if (address_.scheme != "file") return false;
         const std::optional<FileInfo> info = TRY(fs_.info(address_.path));
@@ -181,10 +187,12 @@ class Transfer {
             return true;
         }
         if (info->type == FileType::directory || info->type == FileType::other)
-            return refused("not a regular file", "\"" + address_.shown + "\" is not a regular file.");
+            return refused("not a regular file",
+                           "\"" + address_.shown + "\" is not a regular file.");
         // What is behind a link may change without the link's own time doing so.
         if (info->type != FileType::regular) return false;
-        result_.etag = "\"" + std::to_string(info->mtime_ns) + "-" + std::to_string(info->size) + "\"";
+        result_.etag =
+            "\"" + std::to_string(info->mtime_ns) + "-" + std::to_string(info->size) + "\"";
         if (download_.if_none_match != result_.etag) return false;
         result_.outcome = Downloaded::Outcome::not_modified;
         return true;
@@ -200,7 +208,8 @@ class Transfer {
         error_text_[0] = '\0';
         easy_.reset(curl_easy_init());
         if (!easy_ || !set_options())
-            return fail(ErrorCode::internal, "could not prepare the download of \"" + download_.item + "\"",
+            return fail(ErrorCode::internal,
+                        "could not prepare the download of \"" + download_.item + "\"",
                         "The installed libcurl lacks a feature that is needed.");
         return {};
     }
@@ -213,8 +222,9 @@ class Transfer {
         if (code != CURLE_OK) {
             const Failure failure = classify(code);
             if (failure.may_pass && try_again()) return false;
-            return fail(failure.code, what() + ": " + failure.text,
-                        sentence(error_text_[0] != '\0' ? error_text_.data() : curl_easy_strerror(code)));
+            return fail(
+                failure.code, what() + ": " + failure.text,
+                sentence(error_text_[0] != '\0' ? error_text_.data() : curl_easy_strerror(code)));
         }
         if (address_.scheme != "file" && status != 200) return other_status(status);
         TRY(complete(status));
@@ -262,7 +272,8 @@ class Transfer {
         // What is signed is the file as it is stored: no decoding, and so no decompression bomb.
         set(CURLOPT_HTTP_CONTENT_DECODING, 0L);
         // An empty proxy overrules the environment's, which is not the administrator's word.
-        const std::string &proxy = address_.scheme == "https" ? options_.https_proxy : options_.http_proxy;
+        const std::string &proxy =
+            address_.scheme == "https" ? options_.https_proxy : options_.http_proxy;
         set(CURLOPT_PROXY, proxy == "DIRECT" ? "" : proxy.c_str());
         set(CURLOPT_NOPROXY, "");
         if (!options_.ca_file.empty()) set(CURLOPT_CAINFO, options_.ca_file.c_str());
@@ -275,7 +286,8 @@ class Transfer {
         set(CURLOPT_WRITEFUNCTION, receive);
         set(CURLOPT_WRITEDATA, static_cast<void *>(this));
         headers_.reset();
-        if (!download_.if_none_match.empty()) good = good && add_header("If-None-Match: " + download_.if_none_match);
+        if (!download_.if_none_match.empty())
+            good = good && add_header("If-None-Match: " + download_.if_none_match);
         if (!download_.if_modified_since.empty())
             good = good && add_header("If-Modified-Since: " + download_.if_modified_since);
         if (headers_) set(CURLOPT_HTTPHEADER, headers_.get());
@@ -291,7 +303,8 @@ class Transfer {
     }
 
     // libcurl calls this from C: nothing may be thrown through it.
-    static std::size_t receive(char *bytes, std::size_t size, std::size_t count, void *self_pointer) noexcept {
+    static std::size_t receive(char *bytes, std::size_t size, std::size_t count,
+                               void *self_pointer) noexcept {
         auto &self = *static_cast<Transfer *>(self_pointer);
         try {
             auto accepted = self.accept(std::string_view(bytes, size * count));
@@ -337,9 +350,9 @@ class Transfer {
     std::unexpected<Error> wrong_size() const {
         return fail(ErrorCode::digest_mismatch, what() + ": wrong size",
                     "The size should be " + std::to_string(*download_.size) + " bytes, " +
-                        (result_.bytes > *download_.size ? "but more were received."
-                                                         : "but " + std::to_string(result_.bytes) +
-                                                               " were received."));
+                        (result_.bytes > *download_.size
+                             ? "but more were received."
+                             : "but " + std::to_string(result_.bytes) + " were received."));
     }
 
     Result<void> open_file() {
@@ -370,7 +383,8 @@ class Transfer {
         milliseconds wait = first_backoff * (1U << std::min(attempt_ - 1, 10U));
         curl_off_t asked = 0;
         if (curl_easy_getinfo(easy_.get(), CURLINFO_RETRY_AFTER, &asked) == CURLE_OK && asked > 0)
-            wait = std::max<milliseconds>(wait, std::min<seconds>(seconds(asked), longest_retry_after));
+            wait = std::max<milliseconds>(wait,
+                                          std::min<seconds>(seconds(asked), longest_retry_after));
         if (static_cast<std::uint64_t>(wait.count()) >= milliseconds_left()) return false;
         not_before_ = Clock::now() + wait;
         // A file that cannot be removed is found out about when the next one is made.
@@ -379,7 +393,8 @@ class Transfer {
     }
 
     Result<bool> other_status(long status) {
-        if (status == 304 && (!download_.if_none_match.empty() || !download_.if_modified_since.empty())) {
+        if (status == 304 &&
+            (!download_.if_none_match.empty() || !download_.if_modified_since.empty())) {
             result_.outcome = Downloaded::Outcome::not_modified;
             result_.bytes = 0;
             take_tags();
@@ -400,7 +415,8 @@ class Transfer {
 
     std::string tag(const char *name) const {
         curl_header *header = nullptr;
-        if (curl_easy_header(easy_.get(), name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK) return {};
+        if (curl_easy_header(easy_.get(), name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+            return {};
         const std::string_view value = header->value;
         // It is going to be sent back; what could not be is as good as none.
         if (value.size() > longest_tag || !is_header_value(value)) return {};
@@ -417,8 +433,9 @@ class Transfer {
         if (download_.size && result_.bytes != *download_.size) return wrong_size();
         result_.sha256 = TRY(digest_.finish());
         if (!download_.sha256.empty() && result_.sha256 != download_.sha256)
-            return fail(ErrorCode::digest_mismatch, what() + ": wrong SHA-256 digest",
-                        "The digest should be " + download_.sha256 + ", but it is " + result_.sha256 + ".");
+            return fail(
+                ErrorCode::digest_mismatch, what() + ": wrong SHA-256 digest",
+                "The digest should be " + download_.sha256 + ", but it is " + result_.sha256 + ".");
         if (status != 0) take_tags();
         result_.outcome = Downloaded::Outcome::received;
         if (download_.path.empty()) return {};
@@ -453,18 +470,21 @@ class Transfer {
 
 class Downloader {
    public:
-    explicit Downloader(std::vector<std::unique_ptr<Transfer>> &transfers) : transfers_(transfers) {}
+    explicit Downloader(std::vector<std::unique_ptr<Transfer>> &transfers)
+        : transfers_(transfers) {}
     Downloader(const Downloader &) = delete;
     Downloader &operator=(const Downloader &) = delete;
     ~Downloader() {
         // libcurl wants handles to leave the multi handle before either is freed.
-        for (Transfer *transfer : running_) curl_multi_remove_handle(multi_.get(), transfer->handle());
+        for (Transfer *transfer : running_)
+            curl_multi_remove_handle(multi_.get(), transfer->handle());
     }
 
     Result<void> run() {
         multi_.reset(curl_multi_init());
         if (!multi_) return fail(ErrorCode::out_of_memory, "could not prepare downloads");
-        curl_multi_setopt(multi_.get(), CURLMOPT_MAX_HOST_CONNECTIONS, static_cast<long>(most_running_per_host));
+        curl_multi_setopt(multi_.get(), CURLMOPT_MAX_HOST_CONNECTIONS,
+                          static_cast<long>(most_running_per_host));
         for (const auto &transfer : transfers_) {
             const bool settled = TRY(transfer->settle_local());
             if (!settled) waiting_.push_back(transfer.get());
@@ -492,7 +512,8 @@ class Downloader {
     // Starts what is due and within the limits.
     Result<void> start() {
         const auto now = Clock::now();
-        for (auto next = waiting_.begin(); next != waiting_.end() && running_.size() < most_running;) {
+        for (auto next = waiting_.begin();
+             next != waiting_.end() && running_.size() < most_running;) {
             Transfer *transfer = *next;
             std::size_t &of_host = running_per_host_[transfer->host()];
             if (transfer->not_before() > now || of_host >= most_running_per_host) {
@@ -556,15 +577,17 @@ class Downloader {
 
 }  // namespace
 
-Result<std::vector<Downloaded>> download(const std::vector<Download> &downloads, const FetchOptions &options,
-                                         FileSystem &fs, Reporter &reporter) {
+Result<std::vector<Downloaded>> download(const std::vector<Download> &downloads,
+                                         const FetchOptions &options, FileSystem &fs,
+                                         Reporter &reporter) {
     const CurlLibrary library;
     if (!library.usable()) return fail(ErrorCode::internal, "could not initialize libcurl");
     std::vector<std::unique_ptr<Transfer>> transfers;
     for (const Download &one : downloads) {
         TRY(check_download(one));
         Address address = TRY(parse_address(one.url, one.item));
-        transfers.push_back(std::make_unique<Transfer>(one, std::move(address), options, fs, reporter));
+        transfers.push_back(
+            std::make_unique<Transfer>(one, std::move(address), options, fs, reporter));
     }
     TRY(Downloader(transfers).run());
     std::vector<Downloaded> results;

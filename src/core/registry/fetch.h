@@ -1,8 +1,9 @@
 // fetch.h - downloads with libcurl's multi interface, side by side on one thread.
 //
-// https, http and file; at most four connections to one host; redirects are followed only within http(s) and never from
-// https to http; credentials never go to another host. Connect, stall and total time-outs; up to three tries with backoff for
-// what may pass (connection failures, 408, 429, 5xx); a byte cap for each transfer that is enforced while receiving.
+// https, http and file; at most four connections to one host; redirects are followed only within
+// http(s) and never from https to http; credentials never go to another host. Connect, stall and
+// total time-outs; up to three tries with backoff for what may pass (connection failures, 408, 429,
+// 5xx); a byte cap for each transfer that is enforced while receiving.
 #pragma once
 
 #include <cstdint>
@@ -20,35 +21,38 @@ struct FetchOptions {
     std::string http_proxy, https_proxy;  // empty: none. "DIRECT" likewise.
     std::string ca_file;                  // empty: the system's
     unsigned connect_timeout_s = 15;
-    unsigned stall_timeout_s = 30;        // less than 1 byte/s for so long
+    unsigned stall_timeout_s = 30;  // less than 1 byte/s for so long
     unsigned total_timeout_s = 3600;
     unsigned tries = 3;
 };
 
-// One file to get. Give either `path` (streamed to a new file there) or leave it empty (kept in memory).
+// One file to get. Give either `path` (streamed to a new file there) or leave it empty (kept in
+// memory).
 struct Download {
-    std::string item;             // what to call it in progress and errors
+    std::string item;  // what to call it in progress and errors
     std::string url;
     std::string path;
-    std::uint64_t limit = 0;      // byte cap, must be set
+    std::uint64_t limit = 0;            // byte cap, must be set
     std::optional<std::uint64_t> size;  // exact size when known: a difference is digest_mismatch
-    std::string sha256;           // expected, lower-case hex; empty: not checked
-    std::string if_none_match;    // ETag of the copy at hand, quotes included
-    std::string if_modified_since;  // its Last-Modified, verbatim
-    bool may_be_missing = false;  // 404 and 410 are an answer, not an error
+    std::string sha256;                 // expected, lower-case hex; empty: not checked
+    std::string if_none_match;          // ETag of the copy at hand, quotes included
+    std::string if_modified_since;      // its Last-Modified, verbatim
+    bool may_be_missing = false;        // 404 and 410 are an answer, not an error
 };
 
 struct Downloaded {
     enum class Outcome { received, not_modified, missing } outcome = Outcome::received;
-    std::string body;             // when no path was given
+    std::string body;  // when no path was given
     std::string etag, last_modified;
-    std::uint64_t bytes = 0;      // received body bytes
-    std::string sha256;           // of what was received
+    std::uint64_t bytes = 0;  // received body bytes
+    std::string sha256;       // of what was received
 };
 
-// Gets all of them, in any order, side by side. The first failure ends all and removes the files of unfinished ones.
-// Results are in the order of the requests. Every file is complete and checked (size, sha256), not synced.
-Result<std::vector<Downloaded>> download(const std::vector<Download> &downloads, const FetchOptions &options,
-                                         FileSystem &fs, Reporter &reporter);
+// Gets all of them, in any order, side by side. The first failure ends all and removes the files of
+// unfinished ones. Results are in the order of the requests. Every file is complete and checked
+// (size, sha256), not synced.
+Result<std::vector<Downloaded>> download(const std::vector<Download> &downloads,
+                                         const FetchOptions &options, FileSystem &fs,
+                                         Reporter &reporter);
 
 }  // namespace pgx

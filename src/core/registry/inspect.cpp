@@ -1,8 +1,8 @@
 // inspect.cpp - control files against scripts, libraries against the platform.
 //
-// A script's libraries are found by looking for "$libdir/", and for the package's own libraries in quotes, in its text and
-// not by parsing SQL: nothing depends on them but the answer to "which extension uses this library", and PL/pgSQL bodies
-// and comments may mention one without harm.
+// A script's libraries are found by looking for "$libdir/", and for the package's own libraries in
+// quotes, in its text and not by parsing SQL: nothing depends on them but the answer to "which
+// extension uses this library", and PL/pgSQL bodies and comments may mention one without harm.
 #include "core/registry/inspect.h"
 
 #include <algorithm>
@@ -77,7 +77,8 @@ class LibraryScan {
         for (const std::string &name : own_)
             if (text_.find("'" + name + "'") != std::string::npos) libraries_.insert(name);
         constexpr std::string_view prefix = "$libdir/";
-        for (std::size_t at = text_.find(prefix); at != std::string::npos; at = text_.find(prefix, at)) {
+        for (std::size_t at = text_.find(prefix); at != std::string::npos;
+             at = text_.find(prefix, at)) {
             at += prefix.size();
             std::size_t end = at;
             while (end < text_.size() && is_library_character(text_[end])) ++end;
@@ -107,7 +108,8 @@ Result<void> scan_script(FileSystem &fs, const std::string &path, LibraryScan sc
     }
 }
 
-// The names of the files directly in each directory: PostgreSQL looks for scripts in one directory only.
+// The names of the files directly in each directory: PostgreSQL looks for scripts in one directory
+// only.
 using Directories = std::map<std::string, std::vector<std::string>, std::less<>>;
 
 Directories group_by_directory(const std::vector<ReceiptFile> &files) {
@@ -160,7 +162,10 @@ class Inspector {
    public:
     Inspector(FileSystem &fs, const std::string &directory, const std::vector<ReceiptFile> &files,
               const Platform &platform)
-        : fs_(fs), directory_(directory), files_(files), platform_(platform),
+        : fs_(fs),
+          directory_(directory),
+          files_(files),
+          platform_(platform),
           directories_(group_by_directory(files)) {}
 
     Result<Inspection> run(const std::vector<NamedControlFile> &controls) {
@@ -168,7 +173,8 @@ class Inspector {
             if (control.name.version.empty()) TRY(look_at_extension(control));
         // A secondary file without its extension's scripts is as useless as the primary one.
         for (const NamedControlFile &control : controls)
-            if (!control.name.version.empty() && scripts_of(directories_, control, control.name.extension).empty())
+            if (!control.name.version.empty() &&
+                scripts_of(directories_, control, control.name.extension).empty())
                 result_.without_script.push_back(control.path);
         for (const ReceiptFile &file : files_)
             if (file.kind == FileKind::library) TRY(look_at_library(file));
@@ -196,17 +202,20 @@ class Inspector {
         const std::string &version = control.content.default_version;
         if (!version.empty()) used = scripts_to_create(control.name.extension, version, scripts);
         if (used.empty())
-            return fail(ErrorCode::control_file_invalid,
-                        "invalid extension control file \"" + std::string(file_name(control.path)) + "\"",
-                        "Its default version \"" + version +
-                            "\" has no installation script nor update path.");
+            return fail(
+                ErrorCode::control_file_invalid,
+                "invalid extension control file \"" + std::string(file_name(control.path)) + "\"",
+                "Its default version \"" + version +
+                    "\" has no installation script nor update path.");
         std::vector<std::string> own;
         for (const ReceiptFile &file : files_)
             if (file.kind == FileKind::library) own.push_back(library_name(file_name(file.path)));
         std::set<std::string> libraries;
         for (const std::string &script : used) {
-            const std::string path = join_path(join_path(directory_, script_directory(control)), script);
-            TRY(scan_script(fs_, path, LibraryScan(libraries, control.content.module_pathname, own)));
+            const std::string path =
+                join_path(join_path(directory_, script_directory(control)), script);
+            TRY(scan_script(fs_, path,
+                            LibraryScan(libraries, control.content.module_pathname, own)));
         }
         ReceiptExtension extension = describe(control);
         extension.libraries.assign(libraries.begin(), libraries.end());
@@ -232,9 +241,9 @@ class Inspector {
         return {};
     }
 
-    // Of the modules whose text demands preloading, some are loaded by another one and not to be named themselves: the
-    // versioned half of a pair like "timescaledb" and "timescaledb-2.31.0", and what another module needs by its headers,
-    // unless an extension uses it in its own right.
+    // Of the modules whose text demands preloading, some are loaded by another one and not to be
+    // named themselves: the versioned half of a pair like "timescaledb" and "timescaledb-2.31.0",
+    // and what another module needs by its headers, unless an extension uses it in its own right.
     void settle_preloads() {
         std::set<std::string> preloaded, used_by_extensions, needed;
         for (const ReceiptModule &module : result_.modules) {
@@ -262,7 +271,8 @@ class Inspector {
 
 }  // namespace
 
-Result<std::vector<NamedControlFile>> read_control_files(FileSystem &fs, const std::string &directory,
+Result<std::vector<NamedControlFile>> read_control_files(FileSystem &fs,
+                                                         const std::string &directory,
                                                          const std::vector<ReceiptFile> &files) {
     std::vector<NamedControlFile> controls;
     for (const ReceiptFile &file : files) {
@@ -276,7 +286,8 @@ Result<std::vector<NamedControlFile>> read_control_files(FileSystem &fs, const s
         if (!parsed) return invalid("Its name does not begin with a valid extension name.");
         if (file.size > largest_control_file)
             return invalid("It is larger than " + format_bytes(largest_control_file) + ".");
-        const std::string text = TRY(fs.read(join_path(directory, file.path), largest_control_file));
+        const std::string text =
+            TRY(fs.read(join_path(directory, file.path), largest_control_file));
         NamedControlFile control{file.path, *parsed, {}};
         control.content = TRY(parse_control_file(text, name, !parsed->version.empty()));
         controls.push_back(std::move(control));
@@ -307,13 +318,15 @@ std::vector<std::pair<std::string, std::string>> control_files_to_rename(
 
 Result<Inspection> inspect(FileSystem &fs, const std::string &directory,
                            const std::vector<ReceiptFile> &files,
-                           const std::vector<NamedControlFile> &controls, const Platform &platform) {
+                           const std::vector<NamedControlFile> &controls,
+                           const Platform &platform) {
     return Inspector(fs, directory, files, platform).run(controls);
 }
 
 std::vector<std::string> scripts_to_create(std::string_view extension, std::string_view version,
                                            const std::vector<std::string> &script_names) {
-    // Breadth first from the wanted version backwards, to the nearest version that a script creates.
+    // Breadth first from the wanted version backwards, to the nearest version that a script
+    // creates.
     std::map<std::string, std::vector<std::pair<std::string, std::string>>, std::less<>> into;
     std::map<std::string, std::string, std::less<>> creates;
     for (const std::string &name : script_names) {
@@ -324,7 +337,8 @@ std::vector<std::string> scripts_to_create(std::string_view extension, std::stri
         else
             into[script->to].emplace_back(script->from, name);
     }
-    std::map<std::string, std::pair<std::string, std::string>, std::less<>> next;  // version: script, where to
+    std::map<std::string, std::pair<std::string, std::string>, std::less<>>
+        next;  // version: script, where to
     std::deque<std::string> pending{std::string(version)};
     next[pending.front()] = {};
     while (!pending.empty()) {

@@ -23,7 +23,8 @@ bool consume(std::string_view &text, std::string_view prefix) {
 std::optional<unsigned> consume_major(std::string_view &text) {
     unsigned major = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), major);
-    if (error != std::errc() || end == text.data() + text.size() || *end != '/') return std::nullopt;
+    if (error != std::errc() || end == text.data() + text.size() || *end != '/')
+        return std::nullopt;
     text.remove_prefix(static_cast<std::size_t>(end - text.data()) + 1);
     return major;
 }
@@ -52,7 +53,8 @@ Placement place_share_file(std::string_view path, const std::vector<std::string>
     for (const std::string &directory : directories) {
         std::string_view below = path;
         if (!consume(below, directory) || !consume(below, "/")) continue;
-        // A control file counts only in the extension directory; here it is data like everything else.
+        // A control file counts only in the extension directory; here it is data like everything
+        // else.
         return installed("share/" + std::string(path),
                          below.ends_with(".sql") ? FileKind::script : FileKind::data);
     }

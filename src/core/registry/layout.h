@@ -1,9 +1,11 @@
-// layout.h - from where Debian's packages put files to where pgx puts them. Pure: names in, names out.
+// layout.h - from where Debian's packages put files to where pgx puts them. Pure: names in, names
+// out.
 //
-// A package for PostgreSQL 18 installs below usr/share/postgresql/18 and usr/lib/postgresql/18. Of that, pgx takes what
-// the server looks for on extension_control_path and dynamic_library_path, and nothing else: the extension directory, the
-// libraries, and share directories that a control file names with `directory`. The server never searches a library name
-// with a slash, so subdirectories of lib are left out; bitcode is read only from the server's own directory.
+// A package for PostgreSQL 18 installs below usr/share/postgresql/18 and usr/lib/postgresql/18. Of
+// that, pgx takes what the server looks for on extension_control_path and dynamic_library_path, and
+// nothing else: the extension directory, the libraries, and share directories that a control file
+// names with `directory`. The server never searches a library name with a slash, so subdirectories
+// of lib are left out; bitcode is read only from the server's own directory.
 #pragma once
 
 #include <optional>
@@ -16,13 +18,15 @@
 namespace pgx {
 
 struct Placement {
-    std::string path;              // "share/extension/semver.control", "lib/semver.so"; empty: left out
+    std::string path;  // "share/extension/semver.control", "lib/semver.so"; empty: left out
     FileKind kind = FileKind::data;
-    const char *left_out = "";     // what it is, as a word for counting ("bitcode", "documentation", ...)
+    const char *left_out =
+        "";  // what it is, as a word for counting ("bitcode", "documentation", ...)
 };
 
-// `package_path` is a file's path in the package without a leading "./" or "/". `directories` are the values of
-// `directory` in the package's control files. The resulting path has not been checked for odd characters.
+// `package_path` is a file's path in the package without a leading "./" or "/". `directories` are
+// the values of `directory` in the package's control files. The resulting path has not been checked
+// for odd characters.
 Placement place_file(std::string_view package_path, unsigned postgres_major,
                      const std::vector<std::string> &directories);
 

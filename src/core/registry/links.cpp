@@ -49,7 +49,8 @@ std::string shown_path(std::string_view path) {
 
 Result<std::string> clean_archive_path(std::string_view path) {
     const std::string_view whole = path;
-    if (path.find('\0') != std::string_view::npos) return unsafe(whole, "Its name contains a NUL character.");
+    if (path.find('\0') != std::string_view::npos)
+        return unsafe(whole, "Its name contains a NUL character.");
     if (path.starts_with('/')) return unsafe(whole, "Its name is absolute.");
     while (path.starts_with("./")) path.remove_prefix(2);
     if (path.ends_with('/')) path.remove_suffix(1);

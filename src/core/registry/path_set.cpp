@@ -1,4 +1,5 @@
-// path_set.cpp - one map from the folded path to how it was written; installable names are ASCII, so folding is simple.
+// path_set.cpp - one map from the folded path to how it was written; installable names are ASCII,
+// so folding is simple.
 #include "core/registry/path_set.h"
 
 namespace pgx {
@@ -21,11 +22,14 @@ bool PathSet::fits(std::string_view path, bool directory) const {
 }
 
 bool PathSet::add(std::string_view path, bool directory) {
-    for (std::size_t slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/', slash + 1))
+    for (std::size_t slash = path.find('/'); slash != std::string_view::npos;
+         slash = path.find('/', slash + 1))
         if (!fits(path.substr(0, slash), true)) return false;
     if (!fits(path, directory)) return false;
-    for (std::size_t slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/', slash + 1))
-        entries_.try_emplace(folded(path.substr(0, slash)), Entry{std::string(path.substr(0, slash)), true});
+    for (std::size_t slash = path.find('/'); slash != std::string_view::npos;
+         slash = path.find('/', slash + 1))
+        entries_.try_emplace(folded(path.substr(0, slash)),
+                             Entry{std::string(path.substr(0, slash)), true});
     entries_.try_emplace(folded(path), Entry{std::string(path), directory});
     return true;
 }

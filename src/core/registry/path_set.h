@@ -1,8 +1,9 @@
 // path_set.h - paths that must not stand in each other's way.
 //
-// A package is installed on file systems that tell upper from lower case and on those that do not, and its files end up in
-// directories shared by all packages. So two paths collide when they are equal but for case, and when one is a file that the
-// other needs as a directory; directories that differ in case only collide too, since they would be merged or not.
+// A package is installed on file systems that tell upper from lower case and on those that do not,
+// and its files end up in directories shared by all packages. So two paths collide when they are
+// equal but for case, and when one is a file that the other needs as a directory; directories that
+// differ in case only collide too, since they would be merged or not.
 #pragma once
 
 #include <map>

@@ -1,5 +1,6 @@
-// sha256.cpp - libcrypto's digest interface. It can fail at any step for want of memory; a failure is remembered and
-// told at the end, so that update() can be called where there is no way to report.
+// sha256.cpp - libcrypto's digest interface. It can fail at any step for want of memory; a failure
+// is remembered and told at the end, so that update() can be called where there is no way to
+// report.
 #include "core/registry/sha256.h"
 
 #include <openssl/evp.h>

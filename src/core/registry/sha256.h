@@ -1,7 +1,8 @@
 // sha256.h - SHA-256 of what passes by, piece by piece.
 //
-// libcrypto, not libsodium: every downloaded byte is hashed once as a part of the artifact and once more as a part of
-// its file, and libcrypto uses the processor's SHA instructions (measured: 1.9 GB/s against 0.43 GB/s).
+// libcrypto, not libsodium: every downloaded byte is hashed once as a part of the artifact and once
+// more as a part of its file, and libcrypto uses the processor's SHA instructions (measured: 1.9
+// GB/s against 0.43 GB/s).
 #pragma once
 
 #include <memory>

@@ -1,12 +1,13 @@
 // unpack.cpp - one artifact into one directory of staging.
 //
-// One pass over the archive does nearly all: what belongs into the extension directory or is a library is written where our
-// layout says, hashed while written. Two things are known only at the end of that pass, and cost a second one where they
-// occur: share directories that a control file names, and links to files that were not written. Links to files that
-// were are copied from there.
+// One pass over the archive does nearly all: what belongs into the extension directory or is a
+// library is written where our layout says, hashed while written. Two things are known only at the
+// end of that pass, and cost a second one where they occur: share directories that a control file
+// names, and links to files that were not written. Links to files that were are copied from there.
 //
-// Nothing is synced while writing: the kernel starts early on its own, and one pass of fsync at the end finds most of it
-// done. Staging is thrown away after a crash, but the files themselves are renamed from it into place.
+// Nothing is synced while writing. One pass of fsync at the end took 0.2 to 0.5 s of 400 MB
+// unpacked in 7 s (xz) or 1.5 s (zstd), too little to make up for asking the kernel to begin
+// earlier. Directories are synced after the files in them.
 #include "core/registry/unpack.h"
 
 #include <algorithm>
@@ -69,8 +70,13 @@ class Unpacker {
     Unpacker(const std::string &deb_path, const Artifact &artifact, const Platform &platform,
              const std::string &directory, FileSystem &fs, Reporter &reporter,
              const ArchiveLimits &limits)
-        : deb_path_(deb_path), artifact_(artifact), platform_(platform), directory_(directory),
-          fs_(fs), reporter_(reporter), limits_(limits) {}
+        : deb_path_(deb_path),
+          artifact_(artifact),
+          platform_(platform),
+          directory_(directory),
+          fs_(fs),
+          reporter_(reporter),
+          limits_(limits) {}
 
     Result<Receipt> run() {
         const std::optional<FileInfo> deb = TRY(fs_.info(deb_path_));
@@ -78,7 +84,8 @@ class Unpacker {
         TRY(first_pass());
         std::vector<NamedControlFile> controls = TRY(read_control_files(fs_, directory_, files_));
         for (const NamedControlFile &control : controls)
-            if (!control.content.directory.empty()) directories_.push_back(control.content.directory);
+            if (!control.content.directory.empty())
+                directories_.push_back(control.content.directory);
         TRY(copy_links());
         if (!directories_.empty() || !wanted_.empty()) TRY(second_pass());
         TRY(check_below_links());
@@ -112,31 +119,35 @@ class Unpacker {
             list += majors[i];
         }
         const std::string wanted = std::to_string(platform_.postgres_major);
-        return fail(ErrorCode::wrong_platform,
-                    "package \"" + artifact_.package + "\" holds nothing for PostgreSQL " + wanted,
-                    list.empty() ? "It holds no files of PostgreSQL extensions."
-                    : majors_.contains(platform_.postgres_major)
-                        ? "What it holds for PostgreSQL " + wanted + " is not an extension or a library."
-                        : "It holds files for PostgreSQL " + list + ".");
+        return fail(
+            ErrorCode::wrong_platform,
+            "package \"" + artifact_.package + "\" holds nothing for PostgreSQL " + wanted,
+            list.empty() ? "It holds no files of PostgreSQL extensions."
+            : majors_.contains(platform_.postgres_major)
+                ? "What it holds for PostgreSQL " + wanted + " is not an extension or a library."
+                : "It holds files for PostgreSQL " + list + ".");
     }
 
     void report(const DebReader &reader) {
-        reporter_.progress("unpack", artifact_.package, std::min(reader.position(), deb_size_), deb_size_);
+        reporter_.progress("unpack", artifact_.package, std::min(reader.position(), deb_size_),
+                           deb_size_);
     }
 
     // The place of an archive entry, checked: a path that would be installed has to be clean.
     Result<Placement> place(const std::string &archive_path) const {
         Placement placement = place_file(archive_path, platform_.postgres_major, directories_);
         if (!placement.path.empty() && !is_clean_install_path(placement.path))
-            return unsafe("The name of entry \"" + shown_path(archive_path) + "\" has a character that is not allowed.");
+            return unsafe("The name of entry \"" + shown_path(archive_path) +
+                          "\" has a character that is not allowed.");
         return placement;
     }
 
     // Takes a path for a file, and makes its directory.
     Result<void> claim(const std::string &archive_path, const std::string &path) {
         if (!paths_.add_file(path))
-            return unsafe("Entry \"" + shown_path(archive_path) +
-                          "\" collides with another one, at least where upper and lower case are the same.");
+            return unsafe(
+                "Entry \"" + shown_path(archive_path) +
+                "\" collides with another one, at least where upper and lower case are the same.");
         const std::string parent = join_path(directory_, parent_path(path));
         if (made_.insert(parent).second) TRY(fs_.make_directories(parent, 0755));
         return {};
@@ -156,8 +167,8 @@ class Unpacker {
         return {};
     }
 
-    Result<void> copy(const std::string &archive_path, const std::string &from, const std::string &to,
-                      FileKind kind) {
+    Result<void> copy(const std::string &archive_path, const std::string &from,
+                      const std::string &to, FileKind kind) {
         TRY(claim(archive_path, to));
         auto source = TRY(fs_.open(join_path(directory_, from)));
         StagedFile file = TRY(StagedFile::create(fs_, directory_, to, kind));
@@ -187,7 +198,8 @@ class Unpacker {
         if (entry.type == Type::directory) {
             const Placement placement = TRY(place(entry.path));
             if (!placement.path.empty() && !paths_.add_directory(placement.path))
-                return unsafe("Directory \"" + shown_path(entry.path) + "\" collides with another entry.");
+                return unsafe("Directory \"" + shown_path(entry.path) +
+                              "\" collides with another entry.");
             return {};
         }
         if (const auto major = postgres_major_of(entry.path)) majors_.insert(*major);
@@ -198,12 +210,14 @@ class Unpacker {
             return {};
         }
         const Placement placement = TRY(place(entry.path));
-        if (!placement.path.empty()) return write(reader, entry.path, placement.path, placement.kind);
+        if (!placement.path.empty())
+            return write(reader, entry.path, placement.path, placement.kind);
         ++left_out_[placement.left_out];
         return {};
     }
 
-    // Links to what has been written become copies; what others lead to is noted for the second pass.
+    // Links to what has been written become copies; what others lead to is noted for the second
+    // pass.
     Result<void> copy_links() {
         for (const auto &[link, target] : links_) {
             const Placement placement = TRY(place(link));
@@ -238,11 +252,12 @@ class Unpacker {
         }
         if (wanted_.empty()) return {};
         const auto &[target, links] = *wanted_.begin();
-        return unsafe("Link \"" + shown_path(links.front()) + "\" leads to \"/" + shown_path(target) +
-                      "\", which is not a file of the package.");
+        return unsafe("Link \"" + shown_path(links.front()) + "\" leads to \"/" +
+                      shown_path(target) + "\", which is not a file of the package.");
     }
 
-    // Makes the links that lead to this entry. It may have been written as a file of its own just now.
+    // Makes the links that lead to this entry. It may have been written as a file of its own just
+    // now.
     Result<void> fulfil(DebReader &reader, const std::string &archive_path) {
         auto found = wanted_.extract(archive_path);
         if (found.empty()) return {};
@@ -273,7 +288,8 @@ class Unpacker {
 
     Result<void> rename(const std::vector<std::pair<std::string, std::string>> &renames) {
         for (const auto &[from, to] : renames) {
-            if (!paths_.add_file(to)) return unsafe("Entry \"" + from + "\" collides with another one.");
+            if (!paths_.add_file(to))
+                return unsafe("Entry \"" + from + "\" collides with another one.");
             TRY(fs_.rename(join_path(directory_, from), join_path(directory_, to)));
             std::ranges::find(files_, from, &ReceiptFile::path)->path = to;
         }
@@ -295,7 +311,8 @@ class Unpacker {
         for (const ReceiptFile &file : files_) {
             TRY(fs_.sync_file(join_path(directory_, file.path)));
             reporter_.progress("sync", artifact_.package, ++done, files_.size());
-            for (std::string parent = parent_path(file.path); parent != "."; parent = parent_path(parent))
+            for (std::string parent = parent_path(file.path); parent != ".";
+                 parent = parent_path(parent))
                 directories.insert(join_path(directory_, parent));
         }
         for (const std::string &directory : directories) TRY(fs_.sync_directory(directory));
@@ -328,13 +345,14 @@ class Unpacker {
     const ArchiveLimits &limits_;
 
     std::uint64_t deb_size_ = 0;
-    std::vector<std::string> directories_;                    // that control files name
+    std::vector<std::string> directories_;  // that control files name
     std::vector<ReceiptFile> files_;
-    std::map<std::string, std::string> written_;              // path in the archive to path in staging
-    LinkMap links_;                                           // all links of the archive
-    std::map<std::string, std::vector<std::string>> wanted_;  // path in the archive to the links that lead there
+    std::map<std::string, std::string> written_;  // path in the archive to path in staging
+    LinkMap links_;                               // all links of the archive
+    std::map<std::string, std::vector<std::string>>
+        wanted_;  // path in the archive to the links that lead there
     PathSet paths_;
-    std::set<std::string> made_;                              // directories
+    std::set<std::string> made_;  // directories
     std::set<unsigned> majors_;
     std::map<std::string, std::uint64_t> left_out_;
 };

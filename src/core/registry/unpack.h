@@ -1,7 +1,8 @@
 // unpack.h - from an artifact to inspected, synced files in staging.
 //
-// The archive's own modes, owners, times, links and extended attributes are never applied. Each file is written by us, at
-// a path that our layout computed from a checked name; anything else in the archive is an error or is left out and counted.
+// The archive's own modes, owners, times, links and extended attributes are never applied. Each
+// file is written by us, at a path that our layout computed from a checked name; anything else in
+// the archive is an error or is left out and counted.
 #pragma once
 
 #include <string>
@@ -16,15 +17,17 @@
 
 namespace pgx {
 
-// Unpacks the .deb at `deb_path` into `directory` (must not exist; becomes <directory>/share/..., <directory>/lib/...),
-// inspects and syncs everything, and tells what is there. wrong_platform when it holds nothing for this PostgreSQL major,
-// artifact_malformed, artifact_unsafe, control_file_invalid, disk_full ...
-Result<Receipt> unpack_deb(const std::string &deb_path, const Artifact &artifact, const Platform &platform,
-                           const std::string &directory, FileSystem &fs, Reporter &reporter);
+// Unpacks the .deb at `deb_path` into `directory` (must not exist; becomes <directory>/share/...,
+// <directory>/lib/...), inspects and syncs everything, and tells what is there. wrong_platform when
+// it holds nothing for this PostgreSQL major, artifact_malformed, artifact_unsafe,
+// control_file_invalid, disk_full ...
+Result<Receipt> unpack_deb(const std::string &deb_path, const Artifact &artifact,
+                           const Platform &platform, const std::string &directory, FileSystem &fs,
+                           Reporter &reporter);
 
 // The same with limits of the caller's, so that tests need no large archives.
-Result<Receipt> unpack_deb(const std::string &deb_path, const Artifact &artifact, const Platform &platform,
-                           const std::string &directory, FileSystem &fs, Reporter &reporter,
-                           const ArchiveLimits &limits);
+Result<Receipt> unpack_deb(const std::string &deb_path, const Artifact &artifact,
+                           const Platform &platform, const std::string &directory, FileSystem &fs,
+                           Reporter &reporter, const ArchiveLimits &limits);
 
 }  // namespace pgx
