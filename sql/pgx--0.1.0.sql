@@ -437,7 +437,7 @@ CREATE FUNCTION pgx.sync(OUT package text, OUT status text, OUT files text)
     RETURNS SETOF record
     LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pgx_sync';
-COMMENT ON FUNCTION pgx.sync() IS 'brings back every file that the catalog knows; works on a standby too';
+COMMENT ON FUNCTION pgx.sync() IS 'makes the files those of the catalog; works on a standby too';
 
 CREATE FUNCTION pgx.recover() RETURNS void
     LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp

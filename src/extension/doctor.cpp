@@ -143,7 +143,7 @@ Findings check_orphans(Examination &examination) {
     const std::size_t count = orphans.size();
     if (count > 5) orphans.resize(5);
     return std::vector<Finding>{{"warning", count_of(count, "file") + " without a package, among them " + quoted_list(orphans) + ".",
-                                 "Move them out of \"" + join_path(examination.layout.root, examination.layout.version_directory()) + "\"."}};
+                                 "SELECT * FROM pgx.sync(); removes them."}};
 }
 
 Findings check_interrupted(Examination &examination) {

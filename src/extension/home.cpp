@@ -7,6 +7,8 @@
 #include "extension/database_session.h"
 #include "extension/lock.h"
 #include "extension/query.h"
+#include "extension/recovery.h"
+#include "extension/settings.h"
 
 extern "C" {
 #include "access/xlog.h"
@@ -67,14 +69,13 @@ Result<void> check_may_change(const char *function) {
         pg::call([text] { PreventCommandIfReadOnly(text); });
     }
     std::optional<Home> home = find_home();
-    if (home && home->is_here) return {};
-    if (home)
+    if (home && !home->is_here)
         return fail(ErrorCode::not_home_database,
                     std::string("cannot run ") + function + " in this database",
                     "The home database of pgx is \"" + home->name + "\".");
-    // The mark is lost (ALTER DATABASE ... RESET ALL), and no other database has one: the catalog is here, so is home.
-    mark_home();
-    return {};
+    // A lost mark (ALTER DATABASE ... RESET ALL): no other database has one, and the catalog is here.
+    if (!home) mark_home();
+    return recover_if_needed(directory_layout());
 }
 
 Result<void> take_home() {

@@ -11,7 +11,8 @@
 
 namespace pgx {
 
-// What every function that changes something asks first: not on a standby, not in a read-only transaction, in the home database.
+// What every function that changes something begins with: not on a standby, not in a read-only transaction, in the home database. Then interrupted
+// changes are recovered, unless another session is at work (recovery.h).
 // `function` is its name for messages: "pgx.install()".
 Result<void> check_may_change(const char *function);
 

@@ -29,7 +29,6 @@ const char *done_word(const PlannedPackage &package, const std::string &action) 
 }  // namespace
 
 Result<Plan> prepare(const std::vector<Wish> &wishes, const DirectoryLayout &layout, ProgressSlot &progress) {
-    TRY(recover_if_needed(layout));
     // What is there already needs no registry.
     bool registry_needed = false;
     for (const Wish &wish : wishes) {

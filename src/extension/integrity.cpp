@@ -149,6 +149,24 @@ Result<std::vector<std::string>> orphan_files(const DirectoryLayout &layout) {
     return orphans;
 }
 
+Result<std::size_t> remove_orphans(const DirectoryLayout &layout) {
+    FileSystem &fs = real_file_system();
+    std::vector<FileStep> steps;
+    for (const std::string &path : TRY(orphan_files(layout)))
+        steps.push_back({.kind = FileStep::Kind::remove, .path = path});
+    order_steps(steps);
+    std::set<std::string> directories;
+    for (const FileStep &step : steps) {
+        TRY(fs.unlink(layout.installed(step.path)));
+        directories.insert(parent_path(step.path));
+    }
+    for (const std::string &directory : directories) {
+        TRY(fs.sync_directory(layout.installed(directory)));
+        TRY(remove_empty_directories(fs, layout, directory));
+    }
+    return steps.size();
+}
+
 Result<std::size_t> restore_files(const std::vector<CheckedPackage> &packages, const DirectoryLayout &layout,
                                   ProgressSlot &progress) {
     if (packages.empty()) return std::size_t{0};

@@ -31,6 +31,9 @@ Result<std::vector<CheckedPackage>> check_files(const std::string &package, cons
 // Files below the version directory that no installed package owns.
 Result<std::vector<std::string>> orphan_files(const DirectoryLayout &layout);
 
+// Removes them, control files first. The caller holds the cluster lock and has adopted what can be adopted. Returns their number.
+Result<std::size_t> remove_orphans(const DirectoryLayout &layout);
+
 // Makes the files of these packages equal to the catalog again: fetches the artifacts by their recorded digest, from the cache where they
 // are there, and replaces what deviates. The catalog says what is right and is not changed, so this needs no journal and works on a
 // standby: whatever part of it has happened is a step in the right direction. The caller holds the cluster lock. Returns the number of files

@@ -71,7 +71,7 @@ PGX_FUNCTION(pgx_repair) {
     return rows.done();
 }
 
-// Brings every file back that the catalog knows. The one function that also works on a standby: there the catalog comes from the
+// Makes the files those of the catalog. The one function that also works on a standby: there the catalog comes from the
 // primary, and only the files are the server's own.
 PGX_FUNCTION(pgx_sync) {
     if (!RecoveryInProgress()) TRY(check_may_change("pgx.sync()"));
@@ -83,6 +83,9 @@ PGX_FUNCTION(pgx_sync) {
     if (!RecoveryInProgress()) TRY(recover(layout));
     std::vector<CheckedPackage> checked = TRY(check_files("", layout));
     TRY(restore(std::move(checked), layout, progress, rows));
+    // What the catalog does not know goes: on a standby that is what was removed on the primary.
+    if (const std::size_t removed = TRY(remove_orphans(layout)))
+        rows.add({{}, "removed", count_of(removed, "file", "files")});
     return rows.done();
 }
 

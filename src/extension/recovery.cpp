@@ -38,7 +38,15 @@ Result<void> recover(const DirectoryLayout &layout) {
     FileSystem &fs = real_file_system();
     for (const std::string &change : TRY(FileChange::interrupted(fs, layout))) {
         if (is_pending(change)) continue;
-        FileChange files = TRY(FileChange::load(fs, layout, change));
+        Result<FileChange> loaded = FileChange::load(fs, layout, change);
+        if (!loaded && loaded.error().code == ErrorCode::wrong_state) {
+            // Nothing that pgx does leaves such a journal. The catalog still says what is right.
+            pg::warning(loaded.error().message, loaded.error().detail,
+                        "Compare the files with the catalog: SELECT * FROM pgx.sync();");
+            TRY(fs.unlink(join_path(layout.journal(), change + ".json")));
+            continue;
+        }
+        FileChange files = TRY(std::move(loaded));
         if (is_committed(change)) {
             TRY(files.finish());
         } else {
@@ -48,14 +56,14 @@ Result<void> recover(const DirectoryLayout &layout) {
         }
     }
     TRY(remove_leftovers(fs, layout));
-    TRY(remove_abandoned_staging(layout));
+    for (const std::string &path : TRY(abandoned_staging(layout))) TRY(remove_tree(fs, path));
     return adopt_packages(layout);
 }
 
 Result<void> recover_if_needed(const DirectoryLayout &layout) {
     FileSystem &fs = real_file_system();
     // Anything that lies about, and receipts that the catalog may not know.
-    bool needed = !TRY(fs.list(layout.staging())).empty() ||
+    bool needed = !TRY(abandoned_staging(layout)).empty() ||
                   std::to_string(TRY(fs.list(layout.receipts())).size()) !=
                       pg::query_latest("SELECT pg_catalog.count(*) FROM pgx.installed").at(0)[0];
     for (const std::string &name : TRY(fs.list(layout.journal())))

@@ -99,9 +99,12 @@ Result<RefreshReport> refresh_registry(const std::string &name, bool extension_n
     report.requests = TRY(json_unsigned(*result, "requests", 0));
     report.bytes = TRY(json_unsigned(*result, "bytes", 0));
     if (!report.unchanged) replace_rows();
-    pg::execute("UPDATE pgx.registries SET refreshed_at = pg_catalog.clock_timestamp(), state = $2, "
-                "packages = $3::pg_catalog.int4 WHERE name OPERATOR(pg_catalog.=) $1",
-                {name, TRY(json_string(*result, "state", "")), std::to_string(report.packages)});
+    // Of an unchanged registry the helper does not count the packages again.
+    rows = pg::query("UPDATE pgx.registries SET refreshed_at = pg_catalog.clock_timestamp(), state = $2, "
+                     "packages = coalesce($3::pg_catalog.int4, packages) WHERE name OPERATOR(pg_catalog.=) $1 RETURNING packages",
+                     {name, TRY(json_string(*result, "state", "")),
+                      report.unchanged ? pg::Value{} : std::to_string(report.packages)});
+    report.packages = std::stoull(rows.at(0)[0].value_or("0"));
     report.milliseconds = milliseconds_since(start);
     return report;
 }

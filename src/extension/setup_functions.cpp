@@ -5,7 +5,6 @@
 #include "core/base/platform.h"
 #include "core/base/version_key.h"
 #include "extension/home.h"
-#include "extension/recovery.h"
 #include "extension/result_set.h"
 #include "extension/settings.h"
 
@@ -20,7 +19,6 @@ PGX_FUNCTION(pgx_setup) {
     TRY(check_may_change("pgx.setup()"));
     pg::ResultSet rows(fcinfo);
     const std::vector<PathSetting> settings = TRY(ensure_set_up());
-    TRY(recover_if_needed(directory_layout()));
     for (const PathSetting &setting : settings)
         rows.add({setting.name, setting.value, setting.changed ? "true" : "false"});
     return rows.done();

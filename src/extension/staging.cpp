@@ -58,17 +58,16 @@ void remove_own_staging() {
     own_directories().clear();
 }
 
-Result<void> remove_abandoned_staging(const DirectoryLayout &layout) {
-    FileSystem &fs = real_file_system();
-    for (const std::string &name : TRY(fs.list(layout.staging()))) {
+Result<std::vector<std::string>> abandoned_staging(const DirectoryLayout &layout) {
+    std::vector<std::string> abandoned;
+    for (const std::string &name : TRY(real_file_system().list(layout.staging()))) {
         const std::string path = join_path(layout.staging(), name);
         int descriptor = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         if (descriptor < 0) continue;
-        bool abandoned = flock(descriptor, LOCK_EX | LOCK_NB) == 0;
+        if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) abandoned.push_back(path);
         close(descriptor);
-        if (abandoned) TRY(remove_tree(fs, path));
     }
-    return {};
+    return abandoned;
 }
 
 }  // namespace pgx

@@ -29,6 +29,7 @@ class StagingDirectory {
 // Removes what this process still has: called at the end of a transaction that ended by FATAL, past all destructors.
 void remove_own_staging();
 
-Result<void> remove_abandoned_staging(const DirectoryLayout &layout);
+// Those whose owner is gone.
+Result<std::vector<std::string>> abandoned_staging(const DirectoryLayout &layout);
 
 }  // namespace pgx

@@ -248,14 +248,13 @@ TEST_F(FileChangeTest, OnlyRegularFilesOfOursArePlaced) {
     }
 }
 
-TEST_F(FileChangeTest, DamagedJournalIsReportedWithARemedy) {
+TEST_F(FileChangeTest, DamagedJournalIsReported) {
     for (const char *content : {"", "{", "{}", "[]", "{\"journal\": 2, \"steps\": []}", "{\"journal\": 1, \"steps\": 7}"}) {
         put(layout_.journal() + "/c9.json", content);
         auto change = FileChange::load(real_file_system(), layout_, "c9");
         ASSERT_FALSE(change) << content;
         EXPECT_EQ(change.error().code, ErrorCode::wrong_state);
         EXPECT_NE(change.error().message.find("c9.json"), std::string::npos);
-        EXPECT_FALSE(change.error().hint.empty());
     }
 }
 

@@ -115,8 +115,7 @@ Result<FileChange> FileChange::load(FileSystem &fs, const DirectoryLayout &layou
         json ? steps_from_json(*json) : Result<std::vector<FileStep>>(fail(json.error()));
     if (!steps)
         return fail(ErrorCode::wrong_state, "could not read journal \"" + self.journal_path() + "\"",
-                    "The change it belongs to was interrupted: " + steps.error().message + ".",
-                    "Compare the files with pgx.files; when they agree, delete the journal.");
+                    "The change it belongs to was interrupted: " + steps.error().message + ".");
     self.steps_ = std::move(*steps);
     return self;
 }
@@ -142,7 +141,7 @@ Result<void> FileChange::take(std::size_t step) {
     if (what.kind == FileStep::Kind::remove) {
         if (!what.replaces) return {};  // it was gone already
         TRY(fs_->rename(place, backup_path(step)));
-        return drop_empty_parents(what.path);
+        return remove_empty_directories(*fs_, layout_, parent_path(what.path));
     }
     TRY(make_parents(what.path));
     if (what.replaces) TRY(fs_->link(place, backup_path(step)));
@@ -169,7 +168,7 @@ Result<void> FileChange::take_back(std::size_t step) {
     }
     if (what.kind == FileStep::Kind::place) {
         if (TRY(fs_->info(place))) TRY(fs_->unlink(place));
-        return drop_empty_parents(what.path);
+        return remove_empty_directories(*fs_, layout_, parent_path(what.path));
     }
     return {};
 }
@@ -188,13 +187,12 @@ Result<void> FileChange::make_parents(const std::string &path) {
     return fs_->make_directories(layout_.installed(parent_path(path)), 0755);
 }
 
-Result<void> FileChange::drop_empty_parents(const std::string &path) {
-    for (std::string directory = parent_path(path); !is_permanent(directory);
-         directory = parent_path(directory)) {
-        const std::string place = layout_.installed(directory);
-        if (!TRY(fs_->info(place))) continue;
-        if (!TRY(fs_->list(place)).empty()) break;
-        TRY(fs_->remove_directory(place));
+Result<void> remove_empty_directories(FileSystem &fs, const DirectoryLayout &layout, std::string directory) {
+    for (; !is_permanent(directory); directory = parent_path(directory)) {
+        const std::string place = layout.installed(directory);
+        if (!TRY(fs.info(place))) continue;
+        if (!TRY(fs.list(place)).empty()) break;
+        TRY(fs.remove_directory(place));
     }
     return {};
 }

@@ -64,7 +64,6 @@ class FileChange {
     Result<void> take(std::size_t step);
     Result<void> take_back(std::size_t step);
     Result<void> make_parents(const std::string &path);
-    Result<void> drop_empty_parents(const std::string &path);
     Result<void> sync_directories();
     Result<void> drop_journal();
 
@@ -73,6 +72,9 @@ class FileChange {
     std::string change_;
     std::vector<FileStep> steps_;
 };
+
+// Removes a directory of the version directory and its parents as long as they are empty and not permanent ones.
+Result<void> remove_empty_directories(FileSystem &fs, const DirectoryLayout &layout, std::string directory);
 
 // Sorts into the order in which an extension is never visible without its files: libraries, other files and
 // scripts, control files, then removals in the opposite order, the receipt last of all.
