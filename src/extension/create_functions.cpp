@@ -4,6 +4,11 @@
 #include "core/base/names.h"
 #include "extension/database_session.h"
 
+extern "C" {
+#include "executor/spi.h"
+#include "utils/guc.h"
+}
+
 namespace pgx {
 
 namespace {
@@ -14,21 +19,22 @@ std::string create_statement(const std::string &extension) {
     return std::string("CREATE EXTENSION IF NOT EXISTS ") + name + " CASCADE";
 }
 
-// Acts as somebody for as long as this object lives. PostgreSQL puts the old identity back itself when an error passes.
-class Identity {
-   public:
-    explicit Identity(Oid role) {
-        GetUserIdAndSecContext(&role_, &context_);
-        SetUserIdAndSecContext(role, context_ | SECURITY_LOCAL_USERID_CHANGE);
-    }
-    ~Identity() { SetUserIdAndSecContext(role_, context_); }
-    Identity(const Identity &) = delete;
-    Identity &operator=(const Identity &) = delete;
-
-   private:
-    Oid role_;
-    int context_;
-};
+// In this database: as somebody, and with the search_path of a new session here, as it is in the other databases. The path that pgx's own functions
+// run with would put the objects into pg_catalog. Plain C; when an error passes, PostgreSQL puts identity and settings back itself.
+void execute_as(Oid role, const char *statement) {
+    Oid own_role;
+    int context;
+    GetUserIdAndSecContext(&own_role, &context);
+    const int level = NewGUCNestLevel();
+    (void)set_config_option("search_path", GetConfigOptionResetString("search_path"), PGC_USERSET, PGC_S_SESSION,
+                            GUC_ACTION_SAVE, true, 0, false);
+    SetUserIdAndSecContext(role, context | SECURITY_LOCAL_USERID_CHANGE);
+    SPI_connect();
+    (void)SPI_execute(statement, false, 0);
+    SPI_finish();
+    SetUserIdAndSecContext(own_role, context);
+    AtEOXact_GUC(true, level);
+}
 
 }  // namespace
 
@@ -38,8 +44,8 @@ Result<void> create_in_databases(const std::string &extension, const std::vector
     const std::string statement = create_statement(extension);
     for (const std::string &name : databases) {
         if (name == here) {
-            Identity identity(role);
-            pg::execute(statement.c_str());
+            const char *text = statement.c_str();
+            pg::call([role, text] { execute_as(role, text); });
         } else {
             TRY(execute_in_database(TRY(find_database(name)), role, statement));
         }

@@ -6,6 +6,15 @@
 
 namespace pgx {
 
+namespace {
+
+// Who called: SET ROLE counts, our own SECURITY DEFINER does not.
+std::string calling_role() {
+    return pg::call([] { return GetUserNameFromId(GetOuterUserId(), false); });
+}
+
+}  // namespace
+
 std::string new_change() { return *pg::query("SELECT pg_catalog.gen_random_uuid()").at(0)[0]; }
 
 void record_history(const HistoryEntry &entry) {
@@ -17,13 +26,13 @@ void record_history(const HistoryEntry &entry) {
         " INSERT INTO pgx.history (change, action, package, version, previous_version, registry, url, size, sha256, signer,"
         "                          \"session_user\", role, client)"
         " VALUES ($1::pg_catalog.uuid, $2, $3, $4, $5, $6, $7, $8::pg_catalog.int8, $9, $10, SESSION_USER,"
-        "         pg_catalog.current_setting('role'), pg_catalog.inet_client_addr()::pg_catalog.text)"
+        "         $11, pg_catalog.inet_client_addr()::pg_catalog.text)"
         " RETURNING change, at, action, package, version, previous_version, registry)"
         "SELECT pg_catalog.pg_notify('pgx', pg_catalog.row_to_json(entry)::pg_catalog.text) FROM entry",
         {entry.change, entry.action, entry.package, entry.version, entry.previous_version,
          from_release(&Release::registry), from_release(&Release::url),
          entry.release ? pg::Value{std::to_string(entry.release->size)} : pg::Value{},
-         from_release(&Release::sha256), from_release(&Release::signer)});
+         from_release(&Release::sha256), from_release(&Release::signer), calling_role()});
 }
 
 }  // namespace pgx

@@ -2,6 +2,7 @@
 
 #include "extension/installation.h"
 
+#include "core/base/names.h"
 #include "extension/apply.h"
 #include "extension/inventory.h"
 #include "extension/lock.h"
@@ -19,6 +20,19 @@ bool is_done(const PlannedPackage &package) {
     std::optional<InstalledPackage> installed = find_installed(package.release.package);
     return installed && installed->package == package.release.package &&
            installed->version == package.release.version;
+}
+
+// For a package that has libraries and no extension: output plugins, hooks. What they are for only their documentation tells.
+std::string modules_step(const Receipt &receipt) {
+    std::vector<std::string> libraries;
+    for (const ReceiptModule &module : receipt.modules) {
+        std::string name = module.path.substr(module.path.rfind('/') + 1);
+        if (name.ends_with(".so")) name.resize(name.size() - 3);
+        libraries.push_back(std::move(name));
+    }
+    if (libraries.empty()) return "none";
+    return (libraries.size() == 1 ? "library " : "libraries ") + quoted_list(libraries) +
+           " can be named in settings and commands (LOAD, shared_preload_libraries, output plugin)";
 }
 
 const char *done_word(const PlannedPackage &package, const std::string &action) {
@@ -79,10 +93,13 @@ void report(const Plan &plan, const char *action, pg::ResultSet &rows) {
     for (const Satisfied &satisfied : plan.satisfied) rows.add(satisfied_row(satisfied));
     for (const PlannedPackage &package : plan.packages) {
         const char *word = package.was_done ? "already installed" : done_word(package, action);
-        for (const auto &[extension, version] : extensions_of(package))
+        for (const auto &[extension, version] : extensions_of(package)) {
+            pg::Value next;
+            if (package.required_by.empty())
+                next = extension.empty() ? modules_step(package.receipt) : next_step(extension);
             rows.add({extension.empty() ? pg::Value{} : extension, because(word, package.required_by), version,
-                      package.release.origin(),
-                      !package.required_by.empty() || extension.empty() ? pg::Value{} : next_step(extension)});
+                      package.release.origin(), next});
+        }
     }
 }
 

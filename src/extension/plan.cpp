@@ -72,6 +72,7 @@ Result<Plan> Planner::run(std::vector<Wish> wishes) {
 
 Result<void> Planner::consider(const Wish &wish, std::vector<Chosen> &chosen) {
     if (!considered_.insert(wish.name).second || provides(wish.name)) return {};
+    TRY(check_registry(wish));
     if (TRY(is_satisfied(wish))) return {};
     Result<Release> release = find_release(wish, progress_);
     if (!release) {

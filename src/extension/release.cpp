@@ -31,7 +31,7 @@ SELECT c.rank, c.priority, c.registry, c.kind, c.source, c.package, c.version, c
          WHERE (g.enabled AND $2 IS NULL) OR r.registry OPERATOR(pg_catalog.=) $2) AS c
  WHERE c.rank IS NOT NULL
    AND ($3 IS NULL OR c.version OPERATOR(pg_catalog.=) $3 OR pgx.upstream_version(c.version) OPERATOR(pg_catalog.=) $3)
- ORDER BY c.rank, c.priority DESC, pgx.version_key(c.version) DESC, c.registry, c.package, c.repository)";
+ ORDER BY c.priority DESC, c.rank, pgx.version_key(c.version) DESC, c.registry, c.package, c.repository)";
 
 struct Candidate {
     int rank = 0, priority = 0;
@@ -102,18 +102,18 @@ Error unknown_package(const Wish &wish) {
     return error;
 }
 
-Result<void> check_registry(const Wish &wish) {
-    if (!wish.registry) return {};
-    if (pg::query("SELECT FROM pgx.registries WHERE name OPERATOR(pg_catalog.=) $1", {*wish.registry}).empty())
-        return fail(ErrorCode::unknown_registry, "registry \"" + *wish.registry + "\" does not exist");
-    return {};
-}
-
 }  // namespace
 
 Json Release::artifact() const {
     return {{"package", package}, {"version", version}, {"registry", registry}, {"kind", kind}, {"source", source},
             {"url", url},         {"size", size},       {"sha256", sha256},     {"signer", signer}};
+}
+
+Result<void> check_registry(const Wish &wish) {
+    if (!wish.registry) return {};
+    if (pg::query("SELECT FROM pgx.registries WHERE name OPERATOR(pg_catalog.=) $1", {*wish.registry}).empty())
+        return fail(ErrorCode::unknown_registry, "registry \"" + *wish.registry + "\" does not exist");
+    return {};
 }
 
 Result<bool> learn_extension_names(const Wish &wish, ProgressSlot &progress) {
@@ -133,7 +133,6 @@ Result<bool> learn_extension_names(const Wish &wish, ProgressSlot &progress) {
 
 Result<Release> find_release(const Wish &wish, ProgressSlot &progress) {
     if (wish.release) return *wish.release;
-    TRY(check_registry(wish));
     std::vector<Candidate> found = candidates(wish);
     if (!found.empty()) return choose(wish, std::move(found));
     Wish any = wish;

@@ -34,10 +34,13 @@ struct Wish {
     std::optional<Release> release = {};       // exactly this one; nothing is looked up then
 };
 
-// The best release for a wish: extension names before package names, higher priority first, then the newest version. When no list
+// The best release for a wish: from the registry with the highest priority, extension names before package names, then the newest version. When no list
 // at hand knows the name, the registries are asked for the extension names of their packages, once. Errors: unknown_package with near
 // names, unknown_version with those that exist, ambiguous_package.
 Result<Release> find_release(const Wish &wish, ProgressSlot &progress);
+
+// unknown_registry when the wish names one that does not exist.
+Result<void> check_registry(const Wish &wish);
 
 // Asks the registries that have not told yet which extensions their packages hold. False when all have.
 Result<bool> learn_extension_names(const Wish &wish, ProgressSlot &progress);

@@ -191,7 +191,7 @@ Result<void> ask_separately(std::vector<Work> &works, const SuiteContext &c) {
 Result<ClearSigned> signed_parts(const Copy &copy) {
     if (!copy.detached) return split_clear_signed(copy.body);
     if (copy.signature.empty())
-        return fail(ErrorCode::signature_missing, "there is a Release file without signature");
+        return fail(ErrorCode::signature_missing, "the repository has a Release file, but no signature for it");
     TRY(check_detached_signature(copy.signature));
     return ClearSigned{copy.body, copy.signature};
 }
