@@ -243,11 +243,9 @@ class Server:
 
     def reset(self) -> None:
         """As if nothing had been installed: no rows, no files, no artifacts in the cache."""
-        self.sql("DELETE FROM pgx.installed")
-        for pattern in (f"{MAJOR}/*/**/*", "pgsql_tmp.cache/artifacts/*"):
-            for path in (self.data / "pgx").glob(pattern):
-                if path.is_file():
-                    path.unlink()
+        self.sql("SELECT count(*) FROM pgx.remove(ARRAY(SELECT package FROM pgx.installed), force => true)")
+        for path in (self.data / "pgx" / "pgsql_tmp.cache" / "artifacts").glob("*"):
+            path.unlink()
         run("sync")
 
     def stop(self) -> None:
