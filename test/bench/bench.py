@@ -6,12 +6,10 @@ the table. See test/bench/run.
 
 import argparse
 import os
-import pathlib
 import platform
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 import time
 

@@ -75,4 +75,4 @@ def text_table(rows: list) -> str:
 
 def markdown_table(rows: list) -> str:
     table = [HEADINGS, ["---"] * len(HEADINGS), *(row.cells() for row in rows)]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in table)
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |" for cells in table)
