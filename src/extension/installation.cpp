@@ -31,8 +31,8 @@ std::string modules_step(const Receipt &receipt) {
         libraries.push_back(std::move(name));
     }
     if (libraries.empty()) return "none";
-    return (libraries.size() == 1 ? "library " : "libraries ") + quoted_list(libraries) +
-           " can be named in settings and commands (LOAD, shared_preload_libraries, output plugin)";
+    return "none, " + std::string(libraries.size() == 1 ? "library " : "libraries ") + quoted_list(libraries) +
+           (libraries.size() == 1 ? " is" : " are") + " in place";
 }
 
 const char *done_word(const PlannedPackage &package, const std::string &action) {

@@ -32,6 +32,16 @@ Result<void> remove_leftovers(FileSystem &fs, const DirectoryLayout &layout) {
     return {};
 }
 
+// Anything that lies about, and receipts that the catalog may not know.
+Result<bool> is_recovery_needed(const DirectoryLayout &layout) {
+    FileSystem &fs = real_file_system();
+    for (const std::string &name : TRY(fs.list(layout.journal())))
+        if (!is_pending(name.substr(0, name.find('.')))) return true;
+    if (!TRY(abandoned_staging(layout)).empty()) return true;
+    return std::to_string(TRY(fs.list(layout.receipts())).size()) !=
+           pg::query_latest("SELECT pg_catalog.count(*) FROM pgx.installed").at(0)[0];
+}
+
 }  // namespace
 
 Result<void> recover(const DirectoryLayout &layout) {
@@ -61,14 +71,9 @@ Result<void> recover(const DirectoryLayout &layout) {
 }
 
 Result<void> recover_if_needed(const DirectoryLayout &layout) {
-    FileSystem &fs = real_file_system();
-    // Anything that lies about, and receipts that the catalog may not know.
-    bool needed = !TRY(abandoned_staging(layout)).empty() ||
-                  std::to_string(TRY(fs.list(layout.receipts())).size()) !=
-                      pg::query_latest("SELECT pg_catalog.count(*) FROM pgx.installed").at(0)[0];
-    for (const std::string &name : TRY(fs.list(layout.journal())))
-        needed = needed || !is_pending(name.substr(0, name.find('.')));
-    if (!needed || !try_cluster_lock()) return {};
+    // A directory that cannot be looked into holds up only what needs it, and that says so better.
+    Result<bool> needed = is_recovery_needed(layout);
+    if (!needed || !*needed || !try_cluster_lock()) return {};
     return recover(layout);
 }
 
