@@ -24,17 +24,23 @@ struct RecordedFile {
     unsigned mode = 0;
 };
 
-// Files by package; packages without any are there too.
-std::map<std::string, std::vector<RecordedFile>> recorded_files(const std::string &package) {
-    std::map<std::string, std::vector<RecordedFile>> recorded;
+struct RecordedPackage {
+    std::string version;
+    std::vector<RecordedFile> files;
+};
+
+// By name; packages without any files are there too.
+std::map<std::string, RecordedPackage> recorded_packages(const std::string &package) {
+    std::map<std::string, RecordedPackage> recorded;
     for (const pg::Row &row : pg::query_latest(
-             "SELECT i.package, f.path, f.sha256, f.mode FROM pgx.installed AS i"
+             "SELECT i.package, f.path, f.sha256, f.mode, i.version FROM pgx.installed AS i"
              "  LEFT JOIN pgx.files AS f ON f.package OPERATOR(pg_catalog.=) i.package"
              " WHERE $1 OPERATOR(pg_catalog.=) '' OR i.package OPERATOR(pg_catalog.=) $1 ORDER BY i.package, f.path",
              {package})) {
-        std::vector<RecordedFile> &files = recorded[*row[0]];
+        RecordedPackage &entry = recorded[*row[0]];
+        entry.version = row[4].value_or("");
         if (row[1])
-            files.push_back({*row[1], row[2].value_or(""), static_cast<unsigned>(std::stoul(row[3].value_or("0"), nullptr, 8))});
+            entry.files.push_back({*row[1], row[2].value_or(""), static_cast<unsigned>(std::stoul(row[3].value_or("0"), nullptr, 8))});
     }
     return recorded;
 }
@@ -62,6 +68,18 @@ Result<std::pair<std::string, std::string>> compare(const RecordedFile &file, co
     if (info->mode != file.mode)
         return Outcome{"wrong mode", "Mode is " + octal(info->mode) + ", recorded was " + octal(file.mode) + "."};
     return Outcome{};
+}
+
+// The same of the receipt, whose content is what the rows say: without it the package could not be adopted.
+std::pair<std::string, std::string> compare_receipt(const std::string &package, const RecordedPackage &recorded, const std::string &path) {
+    Result<Receipt> receipt = read_receipt(real_file_system(), path);
+    if (!receipt) return {"changed", "The receipt cannot be read: " + receipt.error().message + "."};
+    std::map<std::string, std::string> expected, found;
+    for (const RecordedFile &file : recorded.files) expected[file.path] = file.sha256;
+    for (const ReceiptFile &file : receipt->files) found[file.path] = file.sha256;
+    if (receipt->package != package || receipt->version != recorded.version || found != expected)
+        return {"changed", "The receipt is not that of what was installed."};
+    return {};
 }
 
 Result<void> list_files(const std::string &directory, const std::string &prefix, std::vector<std::string> &paths) {
@@ -123,16 +141,19 @@ Result<void> check_same(const Receipt &receipt, const std::vector<RecordedFile> 
 
 Result<std::vector<CheckedPackage>> check_files(const std::string &package, const DirectoryLayout &layout) {
     std::vector<CheckedPackage> checked;
-    for (const auto &[name, files] : recorded_files(package)) {
-        CheckedPackage result{name, files.size(), {}};
-        for (const RecordedFile &file : files) {
+    for (const auto &[name, recorded] : recorded_packages(package)) {
+        CheckedPackage result{name, recorded.files.size(), {}};
+        for (const RecordedFile &file : recorded.files) {
             pg::check_for_interrupts();
             const auto [status, detail] = TRY(compare(file, layout));
             if (!status.empty()) result.deviations.push_back({name, file.path, status, detail});
         }
         const std::string receipt = layout.receipt_path(name);
-        if (!TRY(real_file_system().info(layout.installed(receipt))))
+        if (!TRY(real_file_system().info(layout.installed(receipt)))) {
             result.deviations.push_back({name, receipt, "missing", "It is the receipt."});
+        } else if (const auto [status, detail] = compare_receipt(name, recorded, layout.installed(receipt)); !status.empty()) {
+            result.deviations.push_back({name, receipt, status, detail});
+        }
         checked.push_back(std::move(result));
     }
     return checked;
@@ -192,7 +213,7 @@ Result<std::size_t> restore_files(const std::vector<CheckedPackage> &packages, c
     for (std::size_t i = 0; i < packages.size(); i++) {
         const CheckedPackage &package = packages[i];
         const Receipt receipt = TRY(receipt_from_json(result["receipts"][i]));
-        TRY(check_same(receipt, recorded_files(package.package)[package.package]));
+        TRY(check_same(receipt, recorded_packages(package.package)[package.package].files));
         const std::string staged = join_path(directory, package.package);
         TRY(write_file_durably(fs, staged + ".json", to_json(receipt).dump(2) + "\n", 0644));
         for (const Deviation &deviation : package.deviations)

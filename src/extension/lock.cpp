@@ -13,9 +13,14 @@ namespace {
 // The key is "pgx" and "file" in ASCII; the fourth field 2 is that of two-key advisory locks.
 constexpr uint32 key_high = 0x00706778, key_low = 0x66696c65;
 
-LockAcquireResult acquire(bool wait) {
+LOCKTAG cluster_lock() {
     LOCKTAG tag;
     SET_LOCKTAG_ADVISORY(tag, InvalidOid, key_high, key_low, 2);
+    return tag;
+}
+
+LockAcquireResult acquire(bool wait) {
+    const LOCKTAG tag = cluster_lock();
     return LockAcquire(&tag, ExclusiveLock, false, !wait);
 }
 
@@ -27,6 +32,13 @@ void take_cluster_lock() {
 
 bool try_cluster_lock() {
     return pg::call([] { return acquire(false); }) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+void release_cluster_lock() {
+    pg::call([] {
+        const LOCKTAG tag = cluster_lock();
+        (void)LockRelease(&tag, ExclusiveLock, false);
+    });
 }
 
 }  // namespace pgx

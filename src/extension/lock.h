@@ -12,4 +12,7 @@ void take_cluster_lock();
 // Does not wait; whether it was granted.
 bool try_cluster_lock();
 
+// Gives one of them back before the end of the transaction; for who has changed nothing under it that a ROLLBACK would undo.
+void release_cluster_lock();
+
 }  // namespace pgx

@@ -37,14 +37,13 @@ Result<bool> is_recovery_needed(const DirectoryLayout &layout) {
     FileSystem &fs = real_file_system();
     for (const std::string &name : TRY(fs.list(layout.journal())))
         if (!is_pending(name.substr(0, name.find('.')))) return true;
-    if (!TRY(abandoned_staging(layout)).empty()) return true;
+    if (TRY(has_abandoned_staging(layout))) return true;
     return std::to_string(TRY(fs.list(layout.receipts())).size()) !=
            pg::query_latest("SELECT pg_catalog.count(*) FROM pgx.installed").at(0)[0];
 }
 
-}  // namespace
-
-Result<void> recover(const DirectoryLayout &layout) {
+// True when it has written rows, which are to be seen by others before they look.
+Result<bool> recover_all(const DirectoryLayout &layout) {
     FileSystem &fs = real_file_system();
     for (const std::string &change : TRY(FileChange::interrupted(fs, layout))) {
         if (is_pending(change)) continue;
@@ -66,15 +65,24 @@ Result<void> recover(const DirectoryLayout &layout) {
         }
     }
     TRY(remove_leftovers(fs, layout));
-    for (const std::string &path : TRY(abandoned_staging(layout))) TRY(remove_tree(fs, path));
+    TRY(remove_abandoned_staging(layout));
     return adopt_packages(layout);
+}
+
+}  // namespace
+
+Result<void> recover(const DirectoryLayout &layout) {
+    (void)TRY(recover_all(layout));
+    return {};
 }
 
 Result<void> recover_if_needed(const DirectoryLayout &layout) {
     // A directory that cannot be looked into holds up only what needs it, and that says so better.
     Result<bool> needed = is_recovery_needed(layout);
     if (!needed || !*needed || !try_cluster_lock()) return {};
-    return recover(layout);
+    // Others need not wait for the download that may come next.
+    if (!TRY(recover_all(layout))) release_cluster_lock();
+    return {};
 }
 
 PGX_FUNCTION(pgx_recover) {

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sodium.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -27,20 +28,47 @@ std::string random_name() {
     return sodium_bin2hex(text, sizeof text, bytes, sizeof bytes);
 }
 
+// Locks a directory against its owner, if it has none any more.
+class AbandonedDirectory {
+   public:
+    explicit AbandonedDirectory(std::string path)
+        : path_(std::move(path)), descriptor_(open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)) {
+        locked_ = descriptor_ >= 0 && flock(descriptor_, LOCK_EX | LOCK_NB) == 0;
+    }
+    ~AbandonedDirectory() {
+        if (descriptor_ >= 0) close(descriptor_);
+    }
+    AbandonedDirectory(const AbandonedDirectory &) = delete;
+    AbandonedDirectory &operator=(const AbandonedDirectory &) = delete;
+    bool is_locked() const { return locked_; }
+    const std::string &path() const { return path_; }
+
+   private:
+    std::string path_;
+    int descriptor_;
+    bool locked_ = false;
+};
+
 }  // namespace
 
+// Before it is locked, a new directory looks abandoned. Another process may have removed it by then, or be looking at it just now.
 Result<StagingDirectory> StagingDirectory::create(const DirectoryLayout &layout) {
-    const std::string path = join_path(layout.staging(), random_name());
-    TRY(real_file_system().make_directory(path, 0700));
-    int descriptor = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    if (descriptor < 0 || flock(descriptor, LOCK_SH | LOCK_NB) != 0) {
-        Error error = system_error("could not lock directory \"" + path + "\"", errno);
+    constexpr int attempts = 100;
+    for (int attempt = 1;; attempt++) {
+        const std::string path = join_path(layout.staging(), random_name());
+        TRY(real_file_system().make_directory(path, 0700));
+        const int descriptor = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        struct stat status {};
+        const bool locked = descriptor >= 0 && flock(descriptor, LOCK_SH | LOCK_NB) == 0;
+        if (locked && fstat(descriptor, &status) == 0 && status.st_nlink > 0) {
+            own_directories().push_back(path);
+            return StagingDirectory(path, descriptor);
+        }
+        Error error = system_error("could not lock directory \"" + path + "\"", locked ? ENOENT : errno);
         if (descriptor >= 0) close(descriptor);
         (void)real_file_system().remove_directory(path);
-        return fail(std::move(error));
+        if (attempt == attempts) return fail(std::move(error));
     }
-    own_directories().push_back(path);
-    return StagingDirectory(path, descriptor);
 }
 
 StagingDirectory::StagingDirectory(StagingDirectory &&other) noexcept
@@ -58,16 +86,19 @@ void remove_own_staging() {
     own_directories().clear();
 }
 
-Result<std::vector<std::string>> abandoned_staging(const DirectoryLayout &layout) {
-    std::vector<std::string> abandoned;
+Result<bool> has_abandoned_staging(const DirectoryLayout &layout) {
+    for (const std::string &name : TRY(real_file_system().list(layout.staging())))
+        if (AbandonedDirectory(join_path(layout.staging(), name)).is_locked()) return true;
+    return false;
+}
+
+Result<void> remove_abandoned_staging(const DirectoryLayout &layout) {
     for (const std::string &name : TRY(real_file_system().list(layout.staging()))) {
-        const std::string path = join_path(layout.staging(), name);
-        int descriptor = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        if (descriptor < 0) continue;
-        if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) abandoned.push_back(path);
-        close(descriptor);
+        const AbandonedDirectory directory(join_path(layout.staging(), name));
+        // Locked until it is gone, or its maker could believe that it has got it.
+        if (directory.is_locked()) TRY(remove_tree(real_file_system(), directory.path()));
     }
-    return abandoned;
+    return {};
 }
 
 }  // namespace pgx

@@ -29,7 +29,8 @@ class StagingDirectory {
 // Removes what this process still has: called at the end of a transaction that ended by FATAL, past all destructors.
 void remove_own_staging();
 
-// Those whose owner is gone.
-Result<std::vector<std::string>> abandoned_staging(const DirectoryLayout &layout);
+// Whether there are any whose owner is gone.
+Result<bool> has_abandoned_staging(const DirectoryLayout &layout);
+Result<void> remove_abandoned_staging(const DirectoryLayout &layout);
 
 }  // namespace pgx

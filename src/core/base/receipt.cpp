@@ -200,4 +200,9 @@ Result<Receipt> receipt_from_json(const Json &json) {
     return receipt;
 }
 
+Result<Receipt> read_receipt(FileSystem &fs, const std::string &path) {
+    constexpr std::uint64_t limit = 64 * 1024 * 1024;
+    return receipt_from_json(TRY(parse_json(TRY(fs.read(path, limit)))));
+}
+
 }  // namespace pgx

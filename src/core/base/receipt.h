@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/file_system.h"
 #include "core/base/json.h"
 #include "core/base/result.h"
 
@@ -67,6 +68,9 @@ Json to_json(const Receipt &receipt);
 // Checks everything that later code relies on: names valid, every path clean and below share/ or lib/, hashes
 // well-formed, no path twice.
 Result<Receipt> receipt_from_json(const Json &json);
+
+// The receipt in a file, checked in the same way.
+Result<Receipt> read_receipt(FileSystem &fs, const std::string &path);
 
 // Whether `path` is relative, has only clean components ([A-Za-z0-9._+-], not "." or "..", at most 255 bytes), and
 // lies below share/ or lib/.
