@@ -17,7 +17,7 @@ namespace {
 
 // Files that a database works with must not go: DROP EXTENSION works without them, but nothing else does, and with a
 // preloaded library gone the server does not start again.
-Result<void> check_unused(const InstalledPackage &installed) {
+Result<void> check_unused(const InstalledPackage &installed, const std::vector<std::string> &leaving) {
     std::string detail, hint;
     for (const Use &use : TRY(find_uses(installed.extensions))) {
         detail += "Database \"" + use.database + "\" has extension \"" + use.extension + "\" " + use.version + ". ";
@@ -27,7 +27,7 @@ Result<void> check_unused(const InstalledPackage &installed) {
         detail += "Setting " + setting + " names a library of it. ";
         if (hint.find("setting") == std::string::npos) hint += "Take the library out of the setting first. ";
     }
-    const std::vector<std::string> dependents = dependent_extensions(installed);
+    const std::vector<std::string> dependents = dependent_extensions(installed, leaving);
     if (!dependents.empty()) {
         detail += "It is required by " + quoted_list(dependents) + ". ";
         hint += "Remove what requires it first. ";
@@ -62,10 +62,18 @@ PGX_FUNCTION(pgx_remove) {
     TRY(make_directories(real_file_system(), layout));
     take_cluster_lock();
     TRY(recover(layout));
+    std::vector<InstalledPackage> packages;
+    std::vector<std::string> leaving;
     for (const std::string &name : pg::names_argument(fcinfo, 0)) {
-        const InstalledPackage installed = TRY(require_installed(name));
+        InstalledPackage installed = TRY(require_installed(name));
+        // Two names of one package.
+        if (std::ranges::find(leaving, installed.package) != leaving.end()) continue;
+        leaving.push_back(installed.package);
+        packages.push_back(std::move(installed));
+    }
+    for (const InstalledPackage &installed : packages) {
         progress.report("remove", installed.package, 0, 0);
-        Result<void> unused = check_unused(installed);
+        Result<void> unused = check_unused(installed, leaving);
         if (!unused && !force) return fail(std::move(unused).error());
         if (!unused) pg::warning("removing \"" + installed.package + "\" although it is in use", unused.error().detail);
 

@@ -102,12 +102,12 @@ std::vector<std::string> preload_settings(const std::string &package) {
     return found;
 }
 
-std::vector<std::string> dependent_extensions(const InstalledPackage &installed) {
+std::vector<std::string> dependent_extensions(const InstalledPackage &installed, const std::vector<std::string> &apart_from) {
     std::vector<std::string> dependents;
     for (const pg::Row &row : pg::query_latest(
              "SELECT extension FROM pgx.installed_extensions WHERE requires OPERATOR(pg_catalog.&&) $1::pg_catalog.text[]"
-             "   AND package OPERATOR(pg_catalog.<>) $2 ORDER BY extension",
-             {pg::array_literal(installed.extensions), installed.package}))
+             "   AND package OPERATOR(pg_catalog.<>) ALL ($2::pg_catalog.text[]) ORDER BY extension",
+             {pg::array_literal(installed.extensions), pg::array_literal(apart_from)}))
         dependents.push_back(*row[0]);
     return dependents;
 }

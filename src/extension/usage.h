@@ -23,8 +23,8 @@ Result<std::vector<Use>> find_uses(const std::vector<std::string> &extensions);
 // "shared_preload_libraries", "session_preload_libraries of role \"x\"".
 std::vector<std::string> preload_settings(const std::string &package);
 
-// Installed extensions of other packages that require one of these.
-std::vector<std::string> dependent_extensions(const InstalledPackage &installed);
+// Installed extensions that require one of this package's, apart from those of the packages named.
+std::vector<std::string> dependent_extensions(const InstalledPackage &installed, const std::vector<std::string> &apart_from);
 
 // The elements of a library list setting.
 std::vector<std::string> split_library_list(const std::string &value);
