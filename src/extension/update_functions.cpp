@@ -72,6 +72,12 @@ Result<Release> previous_release(const InstalledPackage &installed) {
     return release;
 }
 
+Result<void> check_not_pinned(const InstalledPackage &installed) {
+    if (!installed.pinned) return {};
+    return fail(ErrorCode::wrong_state, "\"" + installed.package + "\" is pinned to version " + installed.version, "",
+                "Allow other versions again with pgx.unpin('" + installed.package + "').");
+}
+
 Result<Datum> set_pinned(FunctionCallInfo fcinfo, bool pinned) {
     const char *function = pinned ? "pgx.pin()" : "pgx.unpin()";
     TRY(check_may_change(function));
@@ -101,9 +107,7 @@ PGX_FUNCTION(pgx_update) {
     } else {
         for (const std::string &name : pg::names_argument(fcinfo, 0)) {
             packages.push_back(TRY(require_installed(name)));
-            if (packages.back().pinned)
-                return fail(ErrorCode::wrong_state, "\"" + name + "\" is pinned to version " + packages.back().version,
-                            "", "Allow updates again with pgx.unpin('" + name + "').");
+            TRY(check_not_pinned(packages.back()));
         }
     }
     // Whoever asks for an update wants to know what is new; an unchanged registry costs one request.
@@ -137,6 +141,7 @@ PGX_FUNCTION(pgx_rollback) {
     const DirectoryLayout layout = directory_layout();
     TRY(ensure_set_up());
     const InstalledPackage installed = TRY(require_installed(pg::text_argument(fcinfo, 0).value_or("")));
+    TRY(check_not_pinned(installed));
     Wish wish{.name = installed.package};
     wish.release = TRY(previous_release(installed));
     Plan plan = TRY(prepare({wish}, layout, progress));
