@@ -52,6 +52,7 @@ struct OpenSession {
     SubTransactionId subtransaction;
     dsm_segment *segment;
     Header *header;
+    BackgroundWorkerHandle *handle;
 };
 
 std::vector<OpenSession> &open_sessions() {
@@ -63,6 +64,7 @@ struct Started {
     dsm_segment *segment;
     Header *header;
     shm_mq_handle *queue;
+    BackgroundWorkerHandle *handle;
     bool registered;
 };
 
@@ -106,9 +108,10 @@ Started start(Oid database, Oid role, bool waits, const char *statement, Size le
     worker.bgw_notify_pid = MyProcPid;
     strlcpy(worker.bgw_library_name, "pgx", sizeof worker.bgw_library_name);
     strlcpy(worker.bgw_function_name, "pgx_database_session_main", BGW_MAXLEN);
-    BackgroundWorkerHandle *handle;
-    started.registered = RegisterDynamicBackgroundWorker(&worker, &handle);
-    if (started.registered) started.queue = shm_mq_attach(queue, started.segment, handle);
+    MemoryContext caller = MemoryContextSwitchTo(TopTransactionContext);
+    started.registered = RegisterDynamicBackgroundWorker(&worker, &started.handle);
+    MemoryContextSwitchTo(caller);
+    if (started.registered) started.queue = shm_mq_attach(queue, started.segment, started.handle);
     return started;
 }
 
@@ -117,13 +120,19 @@ void wake_worker(Header *header) {
     if (worker != 0) SetLatch(&GetPGProcByNumber(worker - 1)->procLatch);
 }
 
+bool is_running(const OpenSession &session) {
+    pid_t pid;
+    return GetBackgroundWorkerPid(session.handle, &pid) == BGWH_STARTED;
+}
+
 // Tells the worker how to end, waits a little for it so that what we do next sees the outcome, and lets go.
 void end_session(const OpenSession &session, Decision decision) {
     pg_atomic_write_u32(&session.header->decision, static_cast<std::uint32_t>(decision));
     pg_memory_barrier();
     wake_worker(session.header);
     if (decision == Decision::commit)
-        for (int i = 0; i < 5000 && pg_atomic_read_u32(&session.header->finished) == 0; i++) pg_usleep(1000);
+        for (int i = 0; i < 5000 && pg_atomic_read_u32(&session.header->finished) == 0 && is_running(session); i++)
+            pg_usleep(1000);
     dsm_detach(session.segment);
 }
 
@@ -131,7 +140,7 @@ void end_session(const OpenSession &session, Decision decision) {
 class SessionGuard {
    public:
     explicit SessionGuard(const Started &started)
-        : session_{GetCurrentSubTransactionId(), started.segment, started.header} {}
+        : session_{GetCurrentSubTransactionId(), started.segment, started.header, started.handle} {}
     SessionGuard(const SessionGuard &) = delete;
     SessionGuard &operator=(const SessionGuard &) = delete;
     ~SessionGuard() {
@@ -201,7 +210,15 @@ void end_where(Matches matches, Decision decision) {
 void transaction_callback(XactEvent event, void *) {
     if (open_sessions().empty()) return;
     const auto all = [](const OpenSession &) { return true; };
-    if (event == XACT_EVENT_COMMIT)
+    if (event == XACT_EVENT_PRE_COMMIT) {
+        // All or none: what a worker had done that has ended meanwhile (pg_terminate_backend) is lost. Plain C here.
+        for (const OpenSession &session : open_sessions())
+            if (!is_running(session))
+                ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                                errmsg("could not finish the work in another database"),
+                                errdetail("The background worker for the database with OID %u has ended.", session.header->database),
+                                errhint("Try again.")));
+    } else if (event == XACT_EVENT_COMMIT)
         end_where(all, Decision::commit);
     else if (event == XACT_EVENT_ABORT)
         end_where(all, Decision::abort);
