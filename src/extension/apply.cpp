@@ -10,7 +10,6 @@
 #include "extension/inventory.h"
 #include "extension/query.h"
 #include "extension/settings.h"
-#include "extension/transaction.h"
 
 namespace pgx {
 
@@ -65,6 +64,13 @@ Result<void> check_owners(const PlannedPackage &package, const DirectoryLayout &
     return {};
 }
 
+Result<void> write_receipt(const Receipt &receipt, const std::string &path) {
+    std::unique_ptr<WritableFile> file = TRY(real_file_system().create(path, 0644));
+    TRY(file->append(to_json(receipt).dump(2) + "\n"));
+    TRY(file->sync());
+    return file->close();
+}
+
 // The new files, and the removal of those that the previous version had and this one has not.
 Result<std::vector<FileStep>> steps_for(const PlannedPackage &package, const DirectoryLayout &layout) {
     std::vector<FileStep> steps;
@@ -78,7 +84,7 @@ Result<std::vector<FileStep>> steps_for(const PlannedPackage &package, const Dir
         if (!kept.contains(*row[0])) steps.push_back({FileStep::Kind::remove, *row[0]});
 
     const std::string receipt = package.staged + ".json";
-    TRY(write_file_durably(real_file_system(), receipt, to_json(package.receipt).dump(2) + "\n", 0644));
+    TRY(write_receipt(package.receipt, receipt));
     steps.push_back({FileStep::Kind::place, layout.receipt_path(package.release.package), receipt});
     return steps;
 }
@@ -132,15 +138,13 @@ void record_package(const Release &release, const Receipt &receipt, bool request
 
 }  // namespace
 
-Result<void> apply_package(const PlannedPackage &package, const std::string &action, const DirectoryLayout &layout) {
+Result<PlannedChange> record_installation(const PlannedPackage &package, const std::string &action, const DirectoryLayout &layout) {
     TRY(check_owners(package, layout));
-    std::vector<FileStep> steps = TRY(steps_for(package, layout));
-    const std::string change = new_change();
-    TRY(apply_in_transaction(layout, change, std::move(steps)));
-    record_package(package.release, package.receipt, action == "install" && package.required_by.empty(), change);
-    record_history({change, action, package.release.package, package.release.version, package.previous_version,
+    PlannedChange change{new_change(), TRY(steps_for(package, layout))};
+    record_package(package.release, package.receipt, action == "install" && package.required_by.empty(), change.change);
+    record_history({change.change, action, package.release.package, package.release.version, package.previous_version,
                     package.release});
-    return {};
+    return change;
 }
 
 void record_adopted(const Receipt &receipt) {

@@ -80,13 +80,14 @@ Result<void> place(Plan &plan, const char *action, const DirectoryLayout &layout
     progress.report("lock", "", 0, 0);
     take_cluster_lock();
     TRY(recover(layout));
+    std::vector<PlannedChange> changes;
     for (PlannedPackage &package : plan.packages) {
         package.was_done = is_done(package);
         if (package.was_done) continue;
         progress.report("apply", package.release.package, 0, 0);
-        TRY(apply_package(package, package.previous_version ? action : "install", layout));
+        changes.push_back(TRY(record_installation(package, package.previous_version ? action : "install", layout)));
     }
-    return {};
+    return apply_in_transaction(layout, std::move(changes));
 }
 
 void report(const Plan &plan, const char *action, pg::ResultSet &rows) {

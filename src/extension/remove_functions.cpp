@@ -17,9 +17,11 @@ namespace {
 
 // Files that a database works with must not go: DROP EXTENSION works without them, but nothing else does, and with a
 // preloaded library gone the server does not start again.
-Result<void> check_unused(const InstalledPackage &installed, const std::vector<std::string> &leaving) {
+Result<void> check_unused(const InstalledPackage &installed, const std::vector<Use> &uses,
+                          const std::vector<std::string> &leaving) {
     std::string detail, hint;
-    for (const Use &use : TRY(find_uses(installed.extensions))) {
+    for (const Use &use : uses) {
+        if (std::ranges::find(installed.extensions, use.extension) == installed.extensions.end()) continue;
         detail += "Database \"" + use.database + "\" has extension \"" + use.extension + "\" " + use.version + ". ";
         if (hint.empty()) hint = "Run DROP EXTENSION there first. ";
     }
@@ -63,32 +65,34 @@ PGX_FUNCTION(pgx_remove) {
     take_cluster_lock();
     TRY(recover(layout));
     std::vector<InstalledPackage> packages;
-    std::vector<std::string> leaving;
+    std::vector<std::string> leaving, extensions;
     for (const std::string &name : pg::names_argument(fcinfo, 0)) {
         InstalledPackage installed = TRY(require_installed(name));
         // Two names of one package.
         if (std::ranges::find(leaving, installed.package) != leaving.end()) continue;
         leaving.push_back(installed.package);
+        extensions.insert(extensions.end(), installed.extensions.begin(), installed.extensions.end());
         packages.push_back(std::move(installed));
     }
+    const std::vector<Use> uses = TRY(find_uses(extensions));
+    std::vector<PlannedChange> changes;
     for (const InstalledPackage &installed : packages) {
         progress.report("remove", installed.package, 0, 0);
-        Result<void> unused = check_unused(installed, leaving);
+        Result<void> unused = check_unused(installed, uses, leaving);
         if (!unused && !force) return fail(std::move(unused).error());
         if (!unused) pg::warning("removing \"" + installed.package + "\" although it is in use", unused.error().detail);
 
-        std::vector<FileStep> steps;
+        PlannedChange change{new_change(), {}};
         for (const pg::Row &row : pg::query_latest("SELECT path FROM pgx.files WHERE package OPERATOR(pg_catalog.=) $1",
                                                    {installed.package}))
-            steps.push_back({.kind = FileStep::Kind::remove, .path = *row[0]});
-        const std::size_t files = steps.size();
-        steps.push_back({.kind = FileStep::Kind::remove, .path = layout.receipt_path(installed.package)});
-        const std::string change = new_change();
-        TRY(apply_in_transaction(layout, change, std::move(steps)));
+            change.steps.push_back({.kind = FileStep::Kind::remove, .path = *row[0]});
+        rows.add({installed.package, installed.version, std::to_string(change.steps.size())});
+        change.steps.push_back({.kind = FileStep::Kind::remove, .path = layout.receipt_path(installed.package)});
         pg::execute("DELETE FROM pgx.installed WHERE package OPERATOR(pg_catalog.=) $1", {installed.package});
-        record_history({change, "remove", installed.package, {}, installed.version, {}});
-        rows.add({installed.package, installed.version, std::to_string(files)});
+        record_history({change.change, "remove", installed.package, {}, installed.version, {}});
+        changes.push_back(std::move(change));
     }
+    TRY(apply_in_transaction(layout, std::move(changes)));
     tell_unneeded();
     return rows.done();
 }

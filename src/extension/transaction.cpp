@@ -98,16 +98,26 @@ void register_transaction_callbacks() {
     RegisterSubXactCallback(subtransaction_callback, nullptr);
 }
 
-Result<void> apply_in_transaction(const DirectoryLayout &layout, const std::string &change,
-                                  std::vector<FileStep> steps) {
-    // The journal may go only when the history row is safe on disk.
+Result<void> apply_in_transaction(const DirectoryLayout &layout, std::vector<PlannedChange> changes) {
+    if (changes.empty()) return {};
+    FileSystem &fs = real_file_system();
+    // A journal may go only when the history row is safe on disk.
     pg::call([] { ForceSyncCommit(); });
-    order_steps(steps);
     // Room first: nothing may fail between the first rename and the entry that undoes it.
-    pending().reserve(pending().size() + 1);
-    FileChange files = TRY(FileChange::begin(real_file_system(), layout, change, std::move(steps)));
-    pending().push_back({GetCurrentSubTransactionId(), std::move(files)});
-    return pending().back().files.apply();
+    const std::size_t first = pending().size();
+    pending().reserve(first + changes.size());
+    for (PlannedChange &change : changes) {
+        order_steps(change.steps);
+        FileChange files = TRY(FileChange::begin(fs, layout, change.change, std::move(change.steps)));
+        pending().push_back({GetCurrentSubTransactionId(), std::move(files)});
+    }
+    TRY(sync_journal(fs, layout));
+    std::vector<const FileChange *> applied;
+    for (std::size_t i = first; i < pending().size(); i++) {
+        TRY(pending()[i].files.apply());
+        applied.push_back(&pending()[i].files);
+    }
+    return sync_changes(fs, applied);
 }
 
 bool is_pending(const std::string &change) {

@@ -17,10 +17,15 @@ namespace pgx {
 // Called by _PG_init.
 void register_transaction_callbacks();
 
-// Journals and applies the steps under the key `change` (a UUID), and makes them part of the current subtransaction. The caller
-// holds the cluster lock and writes the history row with the same key in the same subtransaction.
-Result<void> apply_in_transaction(const DirectoryLayout &layout, const std::string &change,
-                                  std::vector<FileStep> steps);
+// The files of one change: its key (a UUID), which is its history row's too, and its steps.
+struct PlannedChange {
+    std::string change;
+    std::vector<FileStep> steps;
+};
+
+// Journals and applies changes, in their order, and makes them part of the current subtransaction. All of them together, because each sync
+// costs as much as many renames. The caller holds the cluster lock and writes the history rows in the same subtransaction.
+Result<void> apply_in_transaction(const DirectoryLayout &layout, std::vector<PlannedChange> changes);
 
 // Whether the journal of this change belongs to the current transaction.
 bool is_pending(const std::string &change);

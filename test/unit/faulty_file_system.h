@@ -110,6 +110,10 @@ class FaultyFileSystem : public FileSystem {
         }
         return remove_directory(path);
     }
+    Result<void> start_writeback(const std::string &path) override {
+        TRY(before("start_writeback", path));
+        return real_.start_writeback(path);
+    }
     Result<void> sync_file(const std::string &path) override {
         TRY(before("sync_file", path));
         return real_.sync_file(path);

@@ -152,7 +152,9 @@ TEST_P(KilledFileChangeTest, RecoveryLeavesExactlyOldOrExactlyNew) {
         try {
             auto change = FileChange::begin(faulty, layout_, "c1", wanted);
             ASSERT_TRUE(change);
+            ASSERT_TRUE(sync_journal(faulty, layout_));
             ASSERT_TRUE(change->apply());
+            ASSERT_TRUE(sync_changes(faulty, {&*change}));
             applied = true;  // here the history row would be committed, or the transaction be aborted
             ASSERT_TRUE(committed ? change->finish() : change->undo());
             ended = true;
@@ -184,6 +186,7 @@ TEST_F(FileChangeTest, AnyFailedCallCanBeUndone) {
             faulty.fail_at(n, error);
             auto change = FileChange::begin(faulty, layout_, "c1", wanted);
             Result<void> outcome = change ? change->apply() : Result<void>(fail(change.error()));
+            if (outcome) outcome = sync_changes(faulty, {&*change});
             faulty.heal();
             if (outcome) {
                 ASSERT_TRUE(change->undo());
@@ -202,7 +205,7 @@ TEST_F(FileChangeTest, AnyFailedCallCanBeUndone) {
 TEST_F(FileChangeTest, EveryFileIsPlacedBeforeItsDirectoryIsSynced) {
     FaultyFileSystem logging(real_file_system());
     auto change = FileChange::begin(logging, layout_, "c1", steps());
-    ASSERT_TRUE(change && change->apply());
+    ASSERT_TRUE(change && change->apply() && sync_changes(logging, {&*change}));
     const std::vector<std::string> &log = logging.log();
     auto last = [&](const std::string &text) {
         for (std::size_t i = log.size(); i-- > 0;)

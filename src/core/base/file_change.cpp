@@ -1,7 +1,6 @@
 #include "core/base/file_change.h"
 
 #include <algorithm>
-#include <set>
 #include <tuple>
 
 #include "core/base/json.h"
@@ -96,10 +95,7 @@ Result<FileChange> FileChange::begin(FileSystem &fs, const DirectoryLayout &layo
                         "What was unpacked is not a regular file that only its owner can write.");
     }
     TRY(fs.make_directory(self.backup_directory(), 0700));
-    // Also makes the removal of earlier journals durable: it syncs the directory they were in.
-    Result<void> written = write_file_durably(fs, self.journal_path(),
-                                              dump_json(steps_to_json(self.change_, self.steps_)), 0600);
-    if (!written) {
+    if (Result<void> written = self.write_journal(); !written) {
         (void)self.drop_journal();
         return fail(std::move(written).error());
     }
@@ -132,7 +128,7 @@ Result<std::vector<std::string>> FileChange::interrupted(FileSystem &fs,
 
 Result<void> FileChange::apply() {
     for (std::size_t step = 0; step < steps_.size(); step++) TRY(take(step));
-    return sync_directories();
+    return {};
 }
 
 Result<void> FileChange::take(std::size_t step) {
@@ -150,7 +146,7 @@ Result<void> FileChange::take(std::size_t step) {
 
 Result<void> FileChange::undo() {
     for (std::size_t step = steps_.size(); step-- > 0;) TRY(take_back(step));
-    TRY(sync_directories());
+    TRY(sync_changes(*fs_, {this}));
     return drop_journal();
 }
 
@@ -178,7 +174,8 @@ Result<void> FileChange::finish() { return drop_journal(); }
 Result<void> FileChange::drop_journal() {
     // The journal goes last: as long as it is there, whatever is left can be found.
     TRY(remove_tree(*fs_, backup_directory()));
-    if (TRY(fs_->info(journal_path()))) TRY(fs_->unlink(journal_path()));
+    for (const std::string &path : {journal_path(), journal_path() + ".new"})
+        if (TRY(fs_->info(path))) TRY(fs_->unlink(path));
     return {};
 }
 
@@ -197,18 +194,38 @@ Result<void> remove_empty_directories(FileSystem &fs, const DirectoryLayout &lay
     return {};
 }
 
-Result<void> FileChange::sync_directories() {
+// The new name appears only when the content is complete and synced.
+Result<void> FileChange::write_journal() {
+    const std::string beside = journal_path() + ".new";
+    {
+        std::unique_ptr<WritableFile> file = TRY(fs_->create(beside, 0600));
+        TRY(file->append(dump_json(steps_to_json(change_, steps_))));
+        TRY(file->sync());
+        TRY(file->close());
+    }
+    return fs_->rename(beside, journal_path());
+}
+
+std::set<std::string> FileChange::directories() const {
     std::set<std::string> directories;
     for (const FileStep &step : steps_) {
         for (std::string directory = parent_path(step.path);; directory = parent_path(directory)) {
-            directories.insert(directory);
+            directories.insert(layout_.installed(directory));
             if (is_permanent(directory)) break;
         }
     }
-    for (const std::string &directory : directories) {
-        const std::string place = layout_.installed(directory);
-        if (TRY(fs_->info(place))) TRY(fs_->sync_directory(place));
-    }
+    return directories;
+}
+
+Result<void> sync_journal(FileSystem &fs, const DirectoryLayout &layout) {
+    return fs.sync_directory(layout.journal());
+}
+
+Result<void> sync_changes(FileSystem &fs, const std::vector<const FileChange *> &changes) {
+    std::set<std::string> directories;
+    for (const FileChange *change : changes) directories.merge(change->directories());
+    for (const std::string &directory : directories)
+        if (TRY(fs.info(directory))) TRY(fs.sync_directory(directory));
     return {};
 }
 

@@ -15,6 +15,7 @@
 // Whoever calls this holds the cluster-wide lock.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,8 +36,8 @@ struct FileStep {
 
 class FileChange {
    public:
-    // Writes the journal. The steps are taken in the given order; order_steps() gives the right one.
-    // `change` is the key of the history row.
+    // Writes the journal, and with sync_journal() it is durable. The steps are taken in the given order; order_steps() gives the right
+    // one. `change` is the key of the history row.
     static Result<FileChange> begin(FileSystem &fs, const DirectoryLayout &layout, std::string change,
                                     std::vector<FileStep> steps);
 
@@ -47,8 +48,10 @@ class FileChange {
     static Result<std::vector<std::string>> interrupted(FileSystem &fs, const DirectoryLayout &layout);
 
     const std::string &change() const { return change_; }
+    // The directories that its steps touch, absolute. Not all need exist.
+    std::set<std::string> directories() const;
 
-    // Takes the steps and syncs every directory once. After an error call undo().
+    // Takes the steps. The journal has to be durable before. After an error call undo().
     Result<void> apply();
     // The old state again. Repeatable.
     Result<void> undo();
@@ -61,10 +64,10 @@ class FileChange {
     std::string journal_path() const;
     std::string backup_directory() const;
     std::string backup_path(std::size_t step) const;
+    Result<void> write_journal();
     Result<void> take(std::size_t step);
     Result<void> take_back(std::size_t step);
     Result<void> make_parents(const std::string &path);
-    Result<void> sync_directories();
     Result<void> drop_journal();
 
     FileSystem *fs_;
@@ -72,6 +75,12 @@ class FileChange {
     std::string change_;
     std::vector<FileStep> steps_;
 };
+
+// Makes the journals of changes that have begun durable, and the removal of earlier ones too.
+Result<void> sync_journal(FileSystem &fs, const DirectoryLayout &layout);
+
+// Makes what these changes did durable: every directory once, however many changes there are.
+Result<void> sync_changes(FileSystem &fs, const std::vector<const FileChange *> &changes);
 
 // Removes a directory of the version directory and its parents as long as they are empty and not permanent ones.
 Result<void> remove_empty_directories(FileSystem &fs, const DirectoryLayout &layout, std::string directory);

@@ -356,6 +356,15 @@ class RealFileSystem : public FileSystem {
         return {};
     }
 
+    Result<void> start_writeback(const std::string &path) override {
+        struct stat status = {};
+        const Descriptor file = TRY(open_regular(path, status));
+#ifdef SYNC_FILE_RANGE_WRITE
+        (void)::sync_file_range(file.number(), 0, 0, SYNC_FILE_RANGE_WRITE);
+#endif
+        return {};
+    }
+
     Result<void> sync_file(const std::string &path) override {
         struct stat status = {};
         const Descriptor file = TRY(open_regular(path, status));
@@ -402,6 +411,12 @@ Result<void> fill(WritableFile &file, std::string_view bytes) {
 FileSystem &real_file_system() {
     static RealFileSystem instance;
     return instance;
+}
+
+Result<void> sync_files(FileSystem &fs, const std::vector<std::string> &paths) {
+    for (const std::string &path : paths) TRY(fs.start_writeback(path));
+    for (const std::string &path : paths) TRY(fs.sync_file(path));
+    return {};
 }
 
 Result<void> write_file_durably(FileSystem &fs, const std::string &path, std::string_view bytes,

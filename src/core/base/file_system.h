@@ -74,6 +74,8 @@ class FileSystem {
     // Removes a directory and everything below it without following links, even when somebody swaps
     // a directory for a link meanwhile; that is why it is a primitive. Missing is fine.
     virtual Result<void> remove_tree(const std::string &path) = 0;
+    // Asks the kernel to begin writing a file's data out, without waiting. Advice: where it is not to be had, nothing happens.
+    virtual Result<void> start_writeback(const std::string &path) = 0;
     virtual Result<void> sync_file(const std::string &path) = 0;
     virtual Result<void> sync_directory(const std::string &path) = 0;
 };
@@ -87,6 +89,10 @@ FileSystem &real_file_system();
 // directory: afterwards the file has the new content, durably, or the old one.
 Result<void> write_file_durably(FileSystem &fs, const std::string &path, std::string_view bytes,
                                 unsigned mode);
+
+// Syncs many files. The kernel is asked to write all of them out first: the first fsync then commits the metadata of all
+// to the file system's journal, and the others find their work done.
+Result<void> sync_files(FileSystem &fs, const std::vector<std::string> &paths);
 
 // FileSystem::remove_tree() as a function, like its neighbours.
 Result<void> remove_tree(FileSystem &fs, const std::string &path);
