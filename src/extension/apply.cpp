@@ -67,12 +67,12 @@ Result<void> check_owners(const PlannedPackage &package, const DirectoryLayout &
 Result<void> write_receipt(const Receipt &receipt, const std::string &path) {
     std::unique_ptr<WritableFile> file = TRY(real_file_system().create(path, 0644));
     TRY(file->append(to_json(receipt).dump(2) + "\n"));
-    TRY(file->sync());
     return file->close();
 }
 
 // The new files, and the removal of those that the previous version had and this one has not.
-Result<std::vector<FileStep>> steps_for(const PlannedPackage &package, const DirectoryLayout &layout) {
+Result<std::vector<FileStep>> steps_for(const PlannedPackage &package, const std::string &receipt,
+                                        const DirectoryLayout &layout) {
     std::vector<FileStep> steps;
     std::set<std::string> kept;
     for (const ReceiptFile &file : package.receipt.files) {
@@ -83,8 +83,6 @@ Result<std::vector<FileStep>> steps_for(const PlannedPackage &package, const Dir
                                                {package.release.package}))
         if (!kept.contains(*row[0])) steps.push_back({FileStep::Kind::remove, *row[0]});
 
-    const std::string receipt = package.staged + ".json";
-    TRY(write_receipt(package.receipt, receipt));
     steps.push_back({FileStep::Kind::place, layout.receipt_path(package.release.package), receipt});
     return steps;
 }
@@ -140,7 +138,9 @@ void record_package(const Release &release, const Receipt &receipt, bool request
 
 Result<PlannedChange> record_installation(const PlannedPackage &package, const std::string &action, const DirectoryLayout &layout) {
     TRY(check_owners(package, layout));
-    PlannedChange change{new_change(), TRY(steps_for(package, layout))};
+    const std::string receipt = package.staged + ".json";
+    TRY(write_receipt(package.receipt, receipt));
+    PlannedChange change{new_change(), TRY(steps_for(package, receipt, layout)), {receipt}};
     record_package(package.release, package.receipt, action == "install" && package.required_by.empty(), change.change);
     record_history({change.change, action, package.release.package, package.release.version, package.previous_version,
                     package.release});

@@ -106,18 +106,18 @@ Result<void> apply_in_transaction(const DirectoryLayout &layout, std::vector<Pla
     // Room first: nothing may fail between the first rename and the entry that undoes it.
     const std::size_t first = pending().size();
     pending().reserve(first + changes.size());
+    std::vector<std::string> unsynced;
     for (PlannedChange &change : changes) {
+        unsynced.insert(unsynced.end(), change.unsynced.begin(), change.unsynced.end());
         order_steps(change.steps);
         FileChange files = TRY(FileChange::begin(fs, layout, change.change, std::move(change.steps)));
         pending().push_back({GetCurrentSubTransactionId(), std::move(files)});
     }
-    TRY(sync_journal(fs, layout));
-    std::vector<const FileChange *> applied;
-    for (std::size_t i = first; i < pending().size(); i++) {
-        TRY(pending()[i].files.apply());
-        applied.push_back(&pending()[i].files);
-    }
-    return sync_changes(fs, applied);
+    std::vector<const FileChange *> begun;
+    for (std::size_t i = first; i < pending().size(); i++) begun.push_back(&pending()[i].files);
+    TRY(publish_journals(fs, layout, begun, std::move(unsynced)));
+    for (std::size_t i = first; i < pending().size(); i++) TRY(pending()[i].files.apply());
+    return sync_changes(fs, begun);
 }
 
 bool is_pending(const std::string &change) {

@@ -21,6 +21,7 @@ void register_transaction_callbacks();
 struct PlannedChange {
     std::string change;
     std::vector<FileStep> steps;
+    std::vector<std::string> unsynced = {};  // staged files that are not durable yet; the helper syncs its own
 };
 
 // Journals and applies changes, in their order, and makes them part of the current subtransaction. All of them together, because each sync

@@ -152,7 +152,7 @@ TEST_P(KilledFileChangeTest, RecoveryLeavesExactlyOldOrExactlyNew) {
         try {
             auto change = FileChange::begin(faulty, layout_, "c1", wanted);
             ASSERT_TRUE(change);
-            ASSERT_TRUE(sync_journal(faulty, layout_));
+            ASSERT_TRUE(publish_journals(faulty, layout_, {&*change}));
             ASSERT_TRUE(change->apply());
             ASSERT_TRUE(sync_changes(faulty, {&*change}));
             applied = true;  // here the history row would be committed, or the transaction be aborted

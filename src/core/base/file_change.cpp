@@ -174,7 +174,7 @@ Result<void> FileChange::finish() { return drop_journal(); }
 Result<void> FileChange::drop_journal() {
     // The journal goes last: as long as it is there, whatever is left can be found.
     TRY(remove_tree(*fs_, backup_directory()));
-    for (const std::string &path : {journal_path(), journal_path() + ".new"})
+    for (const std::string &path : {journal_path(), new_journal_path()})
         if (TRY(fs_->info(path))) TRY(fs_->unlink(path));
     return {};
 }
@@ -194,16 +194,10 @@ Result<void> remove_empty_directories(FileSystem &fs, const DirectoryLayout &lay
     return {};
 }
 
-// The new name appears only when the content is complete and synced.
 Result<void> FileChange::write_journal() {
-    const std::string beside = journal_path() + ".new";
-    {
-        std::unique_ptr<WritableFile> file = TRY(fs_->create(beside, 0600));
-        TRY(file->append(dump_json(steps_to_json(change_, steps_))));
-        TRY(file->sync());
-        TRY(file->close());
-    }
-    return fs_->rename(beside, journal_path());
+    std::unique_ptr<WritableFile> file = TRY(fs_->create(new_journal_path(), 0600));
+    TRY(file->append(dump_json(steps_to_json(change_, steps_))));
+    return file->close();
 }
 
 std::set<std::string> FileChange::directories() const {
@@ -217,7 +211,12 @@ std::set<std::string> FileChange::directories() const {
     return directories;
 }
 
-Result<void> sync_journal(FileSystem &fs, const DirectoryLayout &layout) {
+Result<void> publish_journals(FileSystem &fs, const DirectoryLayout &layout, const std::vector<const FileChange *> &changes,
+                              std::vector<std::string> staged) {
+    for (const FileChange *change : changes) staged.push_back(change->new_journal_path());
+    TRY(sync_files(fs, staged));
+    // The name appears only when the content is complete and synced.
+    for (const FileChange *change : changes) TRY(fs.rename(change->new_journal_path(), change->journal_path()));
     return fs.sync_directory(layout.journal());
 }
 

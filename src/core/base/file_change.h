@@ -36,7 +36,7 @@ struct FileStep {
 
 class FileChange {
    public:
-    // Writes the journal, and with sync_journal() it is durable. The steps are taken in the given order; order_steps() gives the right
+    // Writes the journal beside its place; publish_journals() makes it durable and gives it its name. The steps are taken in the given order; order_steps() gives the right
     // one. `change` is the key of the history row.
     static Result<FileChange> begin(FileSystem &fs, const DirectoryLayout &layout, std::string change,
                                     std::vector<FileStep> steps);
@@ -48,6 +48,9 @@ class FileChange {
     static Result<std::vector<std::string>> interrupted(FileSystem &fs, const DirectoryLayout &layout);
 
     const std::string &change() const { return change_; }
+    std::string journal_path() const;
+    // Where the journal is before it is published.
+    std::string new_journal_path() const { return journal_path() + ".new"; }
     // The directories that its steps touch, absolute. Not all need exist.
     std::set<std::string> directories() const;
 
@@ -61,7 +64,6 @@ class FileChange {
    private:
     FileChange(FileSystem &fs, DirectoryLayout layout, std::string change, std::vector<FileStep> steps);
 
-    std::string journal_path() const;
     std::string backup_directory() const;
     std::string backup_path(std::size_t step) const;
     Result<void> write_journal();
@@ -76,8 +78,10 @@ class FileChange {
     std::vector<FileStep> steps_;
 };
 
-// Makes the journals of changes that have begun durable, and the removal of earlier ones too.
-Result<void> sync_journal(FileSystem &fs, const DirectoryLayout &layout);
+// Makes the journals of changes that have begun durable, and the removal of earlier ones too. `staged` are files that the changes place and
+// that nobody has synced yet: they are synced on the same occasion.
+Result<void> publish_journals(FileSystem &fs, const DirectoryLayout &layout, const std::vector<const FileChange *> &changes,
+                              std::vector<std::string> staged = {});
 
 // Makes what these changes did durable: every directory once, however many changes there are.
 Result<void> sync_changes(FileSystem &fs, const std::vector<const FileChange *> &changes);
