@@ -179,15 +179,25 @@ CREATE FUNCTION pgx.upstream_version(version text) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pgx_upstream_version';
 COMMENT ON FUNCTION pgx.upstream_version(text) IS 'the version without what the packager added to it';
 
+-- While a registry has not told which extensions its packages hold, an extension is looked for under these short names.  What was found that way
+-- is verified after unpacking.
+CREATE FUNCTION pgx.usual_names(extension text) RETURNS text[]
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN ARRAY[extension, pg_catalog.regexp_replace(extension, '^pg_?', ''), 'pg_' OPERATOR(pg_catalog.||) extension,
+                 'pg' OPERATOR(pg_catalog.||) extension];
+COMMENT ON FUNCTION pgx.usual_names(text) IS 'short package names, with "_" for "-", that an extension of this name usually has';
+
 -- The newest release of every package, with the names it can be installed by.  A registry that does not say which extensions
--- a package holds offers it under the package's short name.
+-- a package holds offers it under the package's short name, unless it was unpacked here before.
 CREATE VIEW pgx.offers AS
     SELECT DISTINCT ON (n.name, r.package, r.registry)
            n.name, r.package, r.version, r.registry, g.priority, r.summary, r.description, r.extensions, r.size
       FROM pgx.releases AS r
       JOIN pgx.registries AS g ON g.name OPERATOR(pg_catalog.=) r.registry AND g.enabled
+      LEFT JOIN pgx.installed AS i ON i.package OPERATOR(pg_catalog.=) r.package
      CROSS JOIN LATERAL pg_catalog.unnest(
                CASE WHEN pg_catalog.cardinality(r.extensions) OPERATOR(pg_catalog.>) 0 THEN r.extensions
+                    WHEN pg_catalog.cardinality(i.extensions) OPERATOR(pg_catalog.>) 0 THEN i.extensions
                     ELSE ARRAY[r.name] END) AS n(name)
      ORDER BY n.name, r.package, r.registry, pgx.version_key(r.version) DESC;
 COMMENT ON VIEW pgx.offers IS 'the newest release of every package, one row for each name it can be installed by';
@@ -260,6 +270,7 @@ BEGIN
           FROM pgx.releases AS r
           JOIN pgx.registries AS g ON g.name = r.registry
          WHERE versions.name IN (r.name, r.package) OR r.extensions @> ARRAY[versions.name]
+               OR (r.extensions IS NULL AND translate(r.name, '-', '_') = ANY (pgx.usual_names(versions.name)))
                OR r.package IN (SELECT e.package FROM pgx.installed_extensions AS e WHERE e.extension = versions.name)
          ORDER BY g.priority DESC, pgx.version_key(r.version) DESC, r.registry, r.repository;
 END
@@ -277,8 +288,9 @@ BEGIN
     SELECT o.* INTO r
       FROM pgx.releases AS o JOIN pgx.registries AS g ON g.name = o.registry
      WHERE info.name IN (o.name, o.package) OR o.extensions @> ARRAY[info.name]
+           OR (o.extensions IS NULL AND translate(o.name, '-', '_') = ANY (pgx.usual_names(info.name)))
            OR o.package IN (SELECT e.package FROM pgx.installed_extensions AS e WHERE e.extension = info.name)
-     ORDER BY coalesce(o.extensions @> ARRAY[info.name], false) DESC, g.priority DESC, pgx.version_key(o.version) DESC
+     ORDER BY coalesce(o.extensions @> ARRAY[info.name], false) DESC, info.name IN (o.name, o.package) DESC, g.priority DESC, pgx.version_key(o.version) DESC
      LIMIT 1;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object',

@@ -59,6 +59,19 @@ Result<Release> locked_release(const Json &entry) {
     return release;
 }
 
+// A registry decides whose code comes into the server. Whoever may apply a lock file may not name new ones by that alone.
+Result<void> check_may_add_registry(const std::string &name) {
+    const Oid caller = GetOuterUserId();
+    if (pg::query("SELECT pg_catalog.has_function_privilege($1::pg_catalog.oid,"
+                  " 'pgx.add_registry(text,text,text,integer)', 'EXECUTE')",
+                  {std::to_string(caller)})
+            .at(0)[0] == "t")
+        return {};
+    return fail(ErrorCode::permission_denied, "permission denied to add registry \"" + name + "\"",
+                "The lock file names it, and it does not exist here.",
+                "Ask somebody who may call pgx.add_registry() to add it first.");
+}
+
 Result<std::vector<LockedPackage>> read_lock(const Json &lock) {
     if (!lock.is_object() || TRY(json_unsigned(lock, "pgx_lock", 0)) != 1 || !lock.contains("packages") || !lock["packages"].is_array())
         return fail(ErrorCode::invalid_argument, "this is not a lock file of pgx", "", "Make one with SELECT pgx.export() on the other server.");
@@ -72,6 +85,8 @@ Result<std::vector<LockedPackage>> read_lock(const Json &lock) {
         for (const Json &registry : lock["registries"]) {
             const std::string name = TRY(json_string(registry, "name"));
             TRY(check_name("registry", name));
+            if (pg::query("SELECT FROM pgx.registries WHERE name OPERATOR(pg_catalog.=) $1", {name}).empty())
+                TRY(check_may_add_registry(name));
             const std::uint64_t added = pg::execute(
                 "INSERT INTO pgx.registries (name, kind, source, priority) SELECT $1, r->>'kind', r->>'source',"
                 " (r->>'priority')::pg_catalog.int4 FROM (SELECT $2::pg_catalog.jsonb AS r) AS j ON CONFLICT DO NOTHING",

@@ -11,8 +11,9 @@ namespace pgx {
 namespace {
 
 // How well a row fits a name, best first. What one repository tells of a package's extensions holds for its releases in
-// repositories that do not tell, or else an old release would win over a new one. The last rank is for packages named as such extensions usually are ("pg_cron" in
-// postgresql-18-cron); it only counts while the registry has not told its extension names, and is verified after unpacking.
+// repositories that do not tell, or else an old release would win over a new one. The last rank is for packages named as such
+// extensions usually are ("pg_cron" in postgresql-18-cron); it only counts while the registry has not told its extension
+// names, and is verified after unpacking.
 constexpr const char *candidates_query = R"(
 SELECT c.rank, c.priority, c.registry, c.kind, c.source, c.package, c.version, c.repository, c.url, c.sha256, c.signer, c.size
   FROM (SELECT CASE WHEN r.extensions OPERATOR(pg_catalog.@>) ARRAY[$1]
@@ -23,7 +24,7 @@ SELECT c.rank, c.priority, c.registry, c.kind, c.source, c.package, c.version, c
                     WHEN r.package OPERATOR(pg_catalog.=) $1 THEN 2
                     WHEN r.name OPERATOR(pg_catalog.=) $1 THEN 3
                     WHEN r.extensions IS NULL AND pg_catalog.translate(r.name, '-', '_')
-                         OPERATOR(pg_catalog.=) ANY (ARRAY[$1, pg_catalog.regexp_replace($1, '^pg_?', ''), 'pg_' || $1, 'pg' || $1])
+                         OPERATOR(pg_catalog.=) ANY (pgx.usual_names($1))
                          THEN 4 END AS rank,
                g.priority, r.registry, g.kind, g.source, r.package, r.version, r.repository, r.url, r.sha256, r.signer, r.size
           FROM pgx.releases AS r
