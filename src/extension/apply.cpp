@@ -2,6 +2,7 @@
 
 #include "extension/apply.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 

@@ -2,6 +2,8 @@
 
 #include "extension/installation.h"
 
+#include <utility>
+
 #include "core/base/names.h"
 #include "extension/apply.h"
 #include "extension/inventory.h"

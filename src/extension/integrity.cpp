@@ -6,6 +6,7 @@
 
 #include <map>
 #include <set>
+#include <utility>
 
 #include "core/base/file_change.h"
 #include "core/base/platform.h"

@@ -4,6 +4,8 @@
 // the digest is checked whatever the registry says today.
 #include "extension/door.h"
 
+#include <algorithm>
+
 #include "core/base/json.h"
 #include "core/base/names.h"
 #include "extension/home.h"

@@ -3,6 +3,7 @@
 #include "extension/refresh.h"
 
 #include <chrono>
+#include <utility>
 
 #include "core/base/json.h"
 #include "core/base/names.h"

@@ -1,6 +1,8 @@
 // registry_functions.cpp - add_registry, alter_registry, drop_registry, refresh.
 #include "extension/door.h"
 
+#include <algorithm>
+
 #include "core/base/names.h"
 #include "extension/home.h"
 #include "extension/query.h"

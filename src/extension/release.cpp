@@ -2,6 +2,8 @@
 
 #include "extension/release.h"
 
+#include <algorithm>
+
 #include "core/base/names.h"
 #include "extension/query.h"
 #include "extension/refresh.h"

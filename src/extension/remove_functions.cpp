@@ -1,6 +1,8 @@
 // remove_functions.cpp - remove().
 #include "extension/door.h"
 
+#include <algorithm>
+
 #include "core/base/names.h"
 #include "extension/history.h"
 #include "extension/home.h"
