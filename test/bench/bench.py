@@ -15,6 +15,7 @@ import time
 
 import measure
 import stage
+import synthetic
 from measure import Samples, limit_row, ratio_row, timed
 from stage import BENCH, MAJOR, Session
 
@@ -190,7 +191,65 @@ def backend(bench: Bench) -> list:
     return [limit_row("backend's growth: available, search, install, refresh", growth, 4 * MEBIBYTE)]
 
 
-SECTIONS = {section.__name__: section for section in (semver, refresh, fifty, throughput, memory, backend)}
+def syncs(bench: Bench) -> list:
+    """what durability costs: the same installation with pgx.directory on a disk and in memory"""
+    disk, memory_only = Samples("pgx, on the disk"), Samples("pgx.directory on tmpfs")
+
+    def use(directory: str) -> None:
+        bench.server.reset()
+        for setting in ("extension_control_path", "dynamic_library_path"):
+            bench.server.sql(f"ALTER SYSTEM RESET {setting}")
+        bench.server.sql(f"ALTER SYSTEM SET pgx.directory = '{directory}'")
+        bench.server.sql("SELECT pg_reload_conf()")
+        time.sleep(0.2)
+        bench.server.sql("SELECT pgx.setup()")
+
+    def on(directory: str) -> float:
+        use(directory)
+        return bench.install("'semver'")
+
+    scratch = stage.as_user("mktemp", "-d", "/dev/shm/pgx-bench.XXXXXX").strip()
+    take_turns(7, (disk, lambda: on("pgx")), (memory_only, lambda: on(scratch)))
+    use("pgx")
+    shutil.rmtree(scratch, ignore_errors=True)
+    return [measure.Row("install('semver'), durable", disk, memory_only, "", True)]
+
+
+def integrity(bench: Bench) -> list:
+    """verify() of 100 packages; taking up 900 by their receipts; recovery among 1,000 receipts"""
+    bench.server.reset()
+    version = bench.server.data / "pgx" / str(MAJOR)
+    verify, plain = Samples("pgx"), Samples("find | sha256sum")
+    synthetic.place_packages(bench.server.data, 1, 100)
+    with Session(bench.server) as session:
+        session.sql("SELECT pgx.recover();")
+
+        def verified() -> float:
+            answer, seconds = session.sql("SELECT status, count(*) FROM pgx.verify() GROUP BY 1;")
+            if answer != "ok|100":
+                raise SystemExit(f"pgx.verify() answered {answer}")
+            return seconds
+
+        hashes = f"find {version}/share -type f -print0 | xargs -0 sha256sum >/dev/null"
+        take_turns(7, (verify, verified), (plain, lambda: timed(lambda: stage.run("bash", "-c", hashes))))
+
+        adoption, recovery = Samples("pgx"), Samples("pgx")
+        synthetic.place_packages(bench.server.data, 101, 1000)
+        adoption.values.append(session.sql("SELECT pgx.recover();")[1])
+        if session.sql("SELECT count(*) FROM pgx.installed;")[0] != "1000":
+            raise SystemExit("pgx has not taken up all packages")
+        for _ in range(7):
+            synthetic.interrupt_change(bench.server.data)
+            recovery.values.append(session.sql("SELECT pgx.recover();")[1])
+            if list(version.glob("share/extension/interrupted*")):
+                raise SystemExit("pgx has not undone the interrupted change")
+    bench.server.reset()
+    return [measure.Row("verify() of 100 packages, 1,000 files", verify, plain, "", True),
+            measure.Row("taking up 900 packages, 9,000 files, by their receipts", adoption, None, "", True),
+            measure.Row("recovery of an interrupted change among 1,000 receipts", recovery, None, "", True)]
+
+
+SECTIONS = {section.__name__: section for section in (semver, refresh, fifty, throughput, syncs, memory, backend, integrity)}
 
 
 # --- the run ------------------------------------------------------------------------------------------------------------

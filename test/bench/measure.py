@@ -39,7 +39,7 @@ class Row:
     def cells(self) -> list:
         ratio = f"{self.pgx.median / self.other.median:.3g}" if self.other else ""
         return [self.what, str(self.pgx), f"{self.other.name}: {self.other}" if self.other else "", ratio, self.target,
-                "yes" if self.good else "NO"]
+                "" if not self.target else "yes" if self.good else "NO"]
 
 
 HEADINGS = ["what", "pgx", "against", "ratio", "target", "met"]
