@@ -106,22 +106,7 @@ Result<std::vector<Release>> installed_releases(const std::vector<CheckedPackage
             "  LEFT JOIN pgx.registries AS g ON g.name OPERATOR(pg_catalog.=) i.registry"
             " WHERE i.package OPERATOR(pg_catalog.=) $1",
             {package.package});
-        const pg::Row &row = rows.at(0);
-        if (!row[2])
-            return fail(ErrorCode::unknown_registry, "registry \"" + row[1].value_or("") + "\" does not exist",
-                        "Package \"" + package.package + "\" came from it.",
-                        "Add the registry again with pgx.add_registry().");
-        Release release;
-        release.package = package.package;
-        release.version = *row[0];
-        release.registry = *row[1];
-        release.kind = *row[2];
-        release.source = row[3].value_or("");
-        release.url = *row[4];
-        release.size = std::stoull(*row[5]);
-        release.sha256 = *row[6];
-        release.signer = row[7].value_or("");
-        releases.push_back(std::move(release));
+        releases.push_back(TRY(recorded_release(package.package, rows.at(0))));
     }
     return releases;
 }

@@ -45,6 +45,12 @@ Result<InstalledPackage> require_installed(const std::string &name) {
     return fail(ErrorCode::unknown_package, "\"" + name + "\" is not installed", "", "See pgx.installed.");
 }
 
+Result<void> check_not_pinned(const InstalledPackage &installed) {
+    if (!installed.pinned) return {};
+    return fail(ErrorCode::wrong_state, "\"" + installed.package + "\" is pinned to version " + installed.version, "",
+                "Allow other versions again with pgx.unpin('" + installed.package + "').");
+}
+
 std::string installed_default_version(const std::string &extension) {
     std::vector<pg::Row> rows = pg::query_latest(
         "SELECT default_version FROM pgx.installed_extensions WHERE extension OPERATOR(pg_catalog.=) $1", {extension});

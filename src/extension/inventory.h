@@ -23,6 +23,9 @@ std::optional<InstalledPackage> find_installed(const std::string &name);
 // The same or unknown_package that says what the name is instead.
 Result<InstalledPackage> require_installed(const std::string &name);
 
+// wrong_state when its version is not to be changed.
+Result<void> check_not_pinned(const InstalledPackage &installed);
+
 // The default version of an extension of an installed package.
 std::string installed_default_version(const std::string &extension);
 

@@ -51,11 +51,6 @@ bool has_extension(const Receipt &receipt, const std::string &name) {
                                [&](const ReceiptExtension &extension) { return extension.name == name; });
 }
 
-Error pinned_error(const InstalledPackage &installed) {
-    return Error{ErrorCode::wrong_state, "\"" + installed.package + "\" is pinned to version " + installed.version, "",
-                 "Allow other versions again with pgx.unpin('" + installed.package + "')."};
-}
-
 Result<Plan> Planner::run(std::vector<Wish> wishes) {
     for (int round = 0; !wishes.empty(); round++) {
         if (round == rounds_limit)
@@ -100,8 +95,10 @@ Result<bool> Planner::is_satisfied(const Wish &wish) {
     if (wish.release) return false;
     if (std::optional<InstalledPackage> installed = find_installed(wish.name)) {
         if (wish.version && *wish.version != installed->version &&
-            *wish.version != upstream_version(installed->version))
-            return installed->pinned ? Result<bool>(fail(pinned_error(*installed))) : false;
+            *wish.version != upstream_version(installed->version)) {
+            TRY(check_not_pinned(*installed));
+            return false;
+        }
         const std::string extension =
             std::ranges::find(installed->extensions, wish.name) != installed->extensions.end() ||
                     installed->extensions.empty()

@@ -112,6 +112,24 @@ Json Release::artifact() const {
             {"url", url},         {"size", size},       {"sha256", sha256},     {"signer", signer}};
 }
 
+Result<Release> recorded_release(const std::string &package, const pg::Row &row) {
+    if (!row[2])
+        return fail(ErrorCode::unknown_registry, "registry \"" + row[1].value_or("") + "\" does not exist",
+                    "Version " + row[0].value_or("") + " of package \"" + package + "\" came from it.",
+                    "Add the registry again with pgx.add_registry().");
+    Release release;
+    release.package = package;
+    release.version = row[0].value_or("");
+    release.registry = row[1].value_or("");
+    release.kind = *row[2];
+    release.source = row[3].value_or("");
+    release.url = row[4].value_or("");
+    release.size = std::stoull(row[5].value_or("0"));
+    release.sha256 = row[6].value_or("");
+    release.signer = row[7].value_or("");
+    return release;
+}
+
 Result<void> check_registry(const Wish &wish) {
     if (!wish.registry) return {};
     if (pg::query("SELECT FROM pgx.registries WHERE name OPERATOR(pg_catalog.=) $1", {*wish.registry}).empty())

@@ -9,6 +9,7 @@
 #include "core/base/json.h"
 #include "core/base/result.h"
 #include "extension/progress.h"
+#include "extension/query.h"
 
 namespace pgx {
 
@@ -24,6 +25,10 @@ struct Release {
     Json artifact() const;  // for the helper's request "fetch"
     std::string origin() const { return registry + ": " + package + " " + version; }
 };
+
+// A release that was installed once, from a row (version, registry, kind, source, url, size, sha256, signer) of installed or history joined
+// with registries. unknown_registry when that does not exist any more.
+Result<Release> recorded_release(const std::string &package, const pg::Row &row);
 
 // What is asked for. The name may be an extension's, a package's, or a package's short name.
 struct Wish {

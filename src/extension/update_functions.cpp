@@ -54,28 +54,7 @@ Result<Release> previous_release(const InstalledPackage &installed) {
         return fail(ErrorCode::unknown_version, "there is no version of \"" + installed.package + "\" to go back to",
                     "Version " + installed.version + " is the first that pgx has installed here.",
                     "Another version is installed with pgx.install(name, version => '...'); see pgx.versions(name).");
-    const pg::Row &row = rows[0];
-    if (!row[2])
-        return fail(ErrorCode::unknown_registry, "registry \"" + row[1].value_or("") + "\" does not exist",
-                    "Version " + *row[0] + " of \"" + installed.package + "\" came from it.",
-                    "Add the registry again with pgx.add_registry().");
-    Release release;
-    release.package = installed.package;
-    release.version = *row[0];
-    release.registry = *row[1];
-    release.kind = *row[2];
-    release.source = row[3].value_or("");
-    release.url = *row[4];
-    release.size = std::stoull(row[5].value_or("0"));
-    release.sha256 = *row[6];
-    release.signer = row[7].value_or("");
-    return release;
-}
-
-Result<void> check_not_pinned(const InstalledPackage &installed) {
-    if (!installed.pinned) return {};
-    return fail(ErrorCode::wrong_state, "\"" + installed.package + "\" is pinned to version " + installed.version, "",
-                "Allow other versions again with pgx.unpin('" + installed.package + "').");
+    return recorded_release(installed.package, rows[0]);
 }
 
 Result<Datum> set_pinned(FunctionCallInfo fcinfo, bool pinned) {

@@ -200,15 +200,8 @@ Result<std::vector<Receipt>> AptRegistry::fetch(const FetchRequest &request, Rep
 
     std::vector<Receipt> receipts;
     for (const Artifact &artifact : request.artifacts) {
-        Receipt receipt = TRY(unpack_deb(join_path(directory, artifact.sha256), artifact, request.platform,
-                                         join_path(request.staging, artifact.package), fs_, reporter));
-        receipt.package = artifact.package;
-        receipt.version = artifact.version;
-        receipt.registry = artifact.registry;
-        receipt.artifact_url = artifact.url;
-        receipt.artifact_sha256 = artifact.sha256;
-        receipt.signer = artifact.signer;
-        receipts.push_back(std::move(receipt));
+        receipts.push_back(TRY(unpack_deb(join_path(directory, artifact.sha256), artifact, request.platform,
+                                          join_path(request.staging, artifact.package), fs_, reporter)));
     }
     return receipts;
 }
