@@ -21,13 +21,19 @@ bool is_committed(const std::string &change) {
                 .empty();
 }
 
-// What is in the journal directory without being, or belonging to, a journal.
+// What is in the journal directory without being, or belonging to, a journal: backups, and journals that were being written.
 Result<void> remove_leftovers(FileSystem &fs, const DirectoryLayout &layout) {
     for (const std::string &name : TRY(fs.list(layout.journal()))) {
         std::string change = name.substr(0, name.find('.'));
         if (is_pending(change) || name == change + ".json") continue;
         if (TRY(fs.info(join_path(layout.journal(), change + ".json")))) continue;
-        TRY(remove_tree(fs, join_path(layout.journal(), name)));
+        const std::string path = join_path(layout.journal(), name);
+        const std::optional<FileInfo> info = TRY(fs.info(path));
+        if (!info) continue;
+        if (info->type == FileType::directory)
+            TRY(remove_tree(fs, path));
+        else
+            TRY(fs.unlink(path));
     }
     return {};
 }
