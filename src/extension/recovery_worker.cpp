@@ -3,6 +3,9 @@
 // Without preload the first call of pgx recovers; with it nobody sees a half-done change even for that long. A worker cannot change its
 // database, and which one is home can only be read from inside one, so this connects to template1, which every cluster has, and asks
 // the home database from there.
+//
+// After the crash of a backend the postmaster starts anew only those workers that want to be restarted, and forgets those that
+// have ended with status 0. So this one ends with status 1, and wants to be restarted in a year.
 #include "extension/door.h"
 
 #include "extension/database_session.h"
@@ -12,6 +15,7 @@
 extern "C" {
 #include "executor/spi.h"
 #include "postmaster/bgworker.h"
+#include "storage/ipc.h"
 #include "utils/snapmgr.h"
 
 PGDLLEXPORT void pgx_recovery_worker_main(Datum argument);
@@ -44,7 +48,8 @@ void register_recovery_worker() {
     strlcpy(worker.bgw_type, "pgx recovery", BGW_MAXLEN);
     worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
     worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-    worker.bgw_restart_time = BGW_NEVER_RESTART;
+    constexpr int year = 365 * 24 * 3600;  // seconds
+    worker.bgw_restart_time = year;
     strlcpy(worker.bgw_library_name, "pgx", sizeof worker.bgw_library_name);
     strlcpy(worker.bgw_function_name, "pgx_recovery_worker_main", BGW_MAXLEN);
     RegisterBackgroundWorker(&worker);
@@ -56,4 +61,5 @@ void pgx_recovery_worker_main(Datum) {
     BackgroundWorkerUnblockSignals();
     BackgroundWorkerInitializeConnection("template1", nullptr, 0);
     pgx::pg::guarded("could not recover interrupted changes of extension files", pgx::recover_home, nullptr);
+    proc_exit(1);
 }
