@@ -3,7 +3,9 @@
 -- The catalog records decisions (registries, what is installed and why) and what was learnt from registries (releases).  Files
 -- belong to the whole cluster, so the catalog lives in one database, the home database; take_home() below refuses a second
 -- one.  Everybody may read the catalog; only the functions write it.  They run as the extension's owner, a superuser, with
--- a pinned search_path, and PUBLIC may not call those that change anything.
+-- a pinned search_path, and PUBLIC may not call those that change anything.  Three of them act for their caller as well and so
+-- have to know who that is: install(), apply() and create() are SECURITY INVOKER, and the first two take the owner's rights
+-- themselves (src/extension/definer.h).
 
 \echo Use "CREATE EXTENSION pgx" to load this file. \quit
 
@@ -207,7 +209,7 @@ GRANT SELECT ON pgx.offers TO PUBLIC;
 CREATE FUNCTION pgx.ensure_refreshed() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF EXISTS (SELECT FROM pgx.registries WHERE refreshed_at IS NOT NULL OR NOT enabled) THEN
+    IF EXISTS (SELECT FROM pgx.releases) OR EXISTS (SELECT FROM pgx.registries WHERE packages = 0 OR NOT enabled) THEN
         RETURN;
     END IF;
     IF pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean
@@ -340,12 +342,12 @@ CREATE FUNCTION pgx.plan(name text, version text DEFAULT NULL, registry text DEF
 COMMENT ON FUNCTION pgx.plan(text, text, text) IS 'what install() would do: downloads and inspects, changes nothing';
 
 CREATE FUNCTION pgx.install(names text[], version text DEFAULT NULL, registry text DEFAULT NULL, create_in text[] DEFAULT NULL) RETURNS SETOF pgx.installation
-    LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE c SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pgx_install';
 COMMENT ON FUNCTION pgx.install(text[], text, text, text[]) IS 'installs extensions and what they require, all or nothing';
 
 CREATE FUNCTION pgx.install(name text, version text DEFAULT NULL, registry text DEFAULT NULL, create_in text[] DEFAULT NULL) RETURNS SETOF pgx.installation
-    LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE c SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pgx_install';
 COMMENT ON FUNCTION pgx.install(text, text, text, text[]) IS 'installs an extension and what it requires';
 
@@ -386,9 +388,15 @@ CREATE FUNCTION pgx.remove(name text, force boolean DEFAULT false, OUT package t
     AS 'MODULE_PATHNAME', 'pgx_remove';
 COMMENT ON FUNCTION pgx.remove(text, boolean) IS 'removes the files of a package, unless a database uses it';
 
+CREATE FUNCTION pgx.create(names text[], databases text[] DEFAULT NULL, OUT database text, OUT extension text, OUT outcome text)
+    RETURNS SETOF record
+    LANGUAGE c SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_create';
+COMMENT ON FUNCTION pgx.create(text[], text[]) IS 'runs CREATE EXTENSION of several in several databases, in all or in none';
+
 CREATE FUNCTION pgx.create(name text, databases text[] DEFAULT NULL, OUT database text, OUT extension text, OUT outcome text)
     RETURNS SETOF record
-    LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE c SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pgx_create';
 COMMENT ON FUNCTION pgx.create(text, text[]) IS 'runs CREATE EXTENSION in several databases, in all or in none';
 
@@ -410,6 +418,7 @@ CREATE FUNCTION pgx.outdated(OUT what text, OUT name text, OUT current text, OUT
                 ELSE format('SELECT * FROM pgx.update(%L);', i.package) END
       FROM pgx.installed AS i
      CROSS JOIN LATERAL (SELECT r.version FROM pgx.releases AS r
+                           JOIN pgx.registries AS own ON own.name = r.registry AND own.enabled
                           WHERE r.package = i.package
                             AND (r.registry = i.registry OR NOT EXISTS (SELECT FROM pgx.registries AS g WHERE g.name = i.registry))
                             AND pgx.version_key(r.version) > pgx.version_key(i.version)
@@ -462,7 +471,7 @@ CREATE FUNCTION pgx.export() RETURNS jsonb
 COMMENT ON FUNCTION pgx.export() IS 'the installed packages as a lock file, for pgx.apply() on another server';
 
 CREATE FUNCTION pgx.apply(lock_file jsonb) RETURNS SETOF pgx.installation
-    LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pgx_apply';
 COMMENT ON FUNCTION pgx.apply(jsonb) IS 'makes the installed packages those of a lock file';
 
@@ -500,6 +509,7 @@ REVOKE EXECUTE ON FUNCTION
     pgx.unpin(text),
     pgx.remove(text[], boolean),
     pgx.remove(text, boolean),
+    pgx.create(text[], text[]),
     pgx.create(text, text[]),
     pgx.usage(text),
     pgx.outdated(),

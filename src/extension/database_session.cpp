@@ -20,6 +20,8 @@ extern "C" {
 #include "storage/procarray.h"
 #include "storage/shm_mq.h"
 #include "storage/shm_toc.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
 #include "utils/snapmgr.h"
 #include "utils/wait_event.h"
 
@@ -144,7 +146,17 @@ class SessionGuard {
     SessionGuard(const SessionGuard &) = delete;
     SessionGuard &operator=(const SessionGuard &) = delete;
     ~SessionGuard() {
-        if (session_.segment != nullptr) end_session(session_, Decision::abort);
+        if (session_.segment == nullptr) return;
+        // It is still at work, with a statement that nobody wants any more.
+        if (session_.handle != nullptr) TerminateBackgroundWorker(session_.handle);
+        end_session(session_, Decision::abort);
+    }
+    // Waits until the worker has ended by itself, so that its place is free for the next.
+    void finish() {
+        BackgroundWorkerHandle *handle = session_.handle;
+        pg::call([handle] { (void)WaitForBackgroundWorkerShutdown(handle); });
+        dsm_detach(session_.segment);
+        session_.segment = nullptr;
     }
     void hand_over() {
         open_sessions().push_back(session_);
@@ -193,7 +205,10 @@ Result<pg::Value> run(const Database &database, Oid role, const std::string &sql
         return fail(ErrorCode::wrong_state, "could not start a background worker for database \"" + database.name + "\"",
                     "All background worker slots are in use.", "Raise max_worker_processes, or try again later.");
     pg::Value value = TRY(receive(started, database));
-    if (waits) guard.hand_over();
+    if (waits)
+        guard.hand_over();
+    else
+        guard.finish();
     return value;
 }
 
@@ -244,6 +259,8 @@ void subtransaction_callback(SubXactEvent event, SubTransactionId id, SubTransac
 // The first column of the first row, null when there is none. Plain C.
 const char *execute_statement(const char *statement) {
     SetCurrentStatementStartTimestamp();
+    // Once the leader has committed, this commit must not fail: no serialization failures, no constraints put off.
+    SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_SESSION);
     StartTransactionCommand();
     SPI_connect();
     PushActiveSnapshot(GetTransactionSnapshot());
@@ -252,6 +269,7 @@ const char *execute_statement(const char *statement) {
     const char *value = nullptr;
     if (SPI_processed > 0 && SPI_tuptable != nullptr)
         value = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+    (void)SPI_execute("SET CONSTRAINTS ALL IMMEDIATE", false, 0);
     return value;
 }
 
@@ -266,7 +284,11 @@ Decision wait_for_decision(Header *header) {
     while (true) {
         const Decision decision = static_cast<Decision>(pg_atomic_read_u32(&header->decision));
         if (decision != Decision::none) return decision;
-        if (BackendPidGetProc(header->leader_pid) == nullptr) return Decision::abort;
+        if (BackendPidGetProc(header->leader_pid) == nullptr) {
+            // Its decision may have come between the two looks.
+            const bool commit = pg_atomic_read_u32(&header->decision) == static_cast<std::uint32_t>(Decision::commit);
+            return commit ? Decision::commit : Decision::abort;
+        }
         pg::call([] {
             (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 1000, PG_WAIT_EXTENSION);
             ResetLatch(MyLatch);
@@ -324,7 +346,8 @@ std::vector<Database> all_databases() {
 Result<Database> find_database(const std::string &name) {
     for (Database &database : all_databases())
         if (database.name == name) return std::move(database);
-    return fail(ErrorCode::invalid_argument, "database \"" + name + "\" does not exist");
+    return fail(ErrorCode::invalid_argument, "database \"" + name + "\" does not exist", "",
+                "See pg_database for those that do.");
 }
 
 Result<pg::Value> ask_database(const Database &database, const std::string &sql) {
@@ -332,10 +355,25 @@ Result<pg::Value> ask_database(const Database &database, const std::string &sql)
 }
 
 Result<void> execute_in_database(const Database &database, Oid role, const std::string &sql) {
+    if (pg::query("SELECT FROM pg_catalog.pg_database WHERE oid OPERATOR(pg_catalog.=) $1::pg_catalog.oid AND datallowconn"
+                  "   AND pg_catalog.has_database_privilege($2::pg_catalog.oid, oid, 'CONNECT')",
+                  {std::to_string(database.oid), std::to_string(role)})
+            .empty())
+        return fail(ErrorCode::permission_denied, "permission denied for database \"" + database.name + "\"",
+                    "The role may not connect to it, or it accepts no connections.",
+                    "GRANT CONNECT ON DATABASE, or leave the database out.");
+    // Two workers in one database would wait for each other's locks, and for us, where the deadlock detector does not look.
+    for (const OpenSession &session : open_sessions())
+        if (session.header->database == database.oid)
+            return fail(ErrorCode::wrong_state,
+                        "this transaction has created extensions in database \"" + database.name + "\" already", "",
+                        "COMMIT first, or name all extensions in one call: pgx.create(ARRAY[...], ...).");
     open_sessions().reserve(open_sessions().size() + 1);
     (void)TRY(run(database, role, sql, true));
     return {};
 }
+
+bool has_open_sessions() { return !open_sessions().empty(); }
 
 void register_database_session_callbacks() {
     RegisterXactCallback(transaction_callback, nullptr);
@@ -346,6 +384,8 @@ void register_database_session_callbacks() {
 
 void pgx_database_session_main(Datum argument) {
     using namespace pgx;
+    // Not the default handler, which would end the process in the middle of anything.
+    pqsignal(SIGTERM, die);
     BackgroundWorkerUnblockSignals();
     dsm_segment *segment = dsm_attach(DatumGetUInt32(argument));
     if (segment == nullptr) return;  // the leader is gone
@@ -357,8 +397,10 @@ void pgx_database_session_main(Datum argument) {
     shm_mq_set_sender(queue, MyProc);
     Served served{header, static_cast<const char *>(shm_toc_lookup(toc, key_statement, false)),
                   shm_mq_attach(queue, segment, nullptr)};
-    BackgroundWorkerInitializeConnectionByOid(header->database, header->role,
-                                              BGWORKER_BYPASS_ALLOWCONN | BGWORKER_BYPASS_ROLELOGINCHECK);
+    // Looking is allowed everywhere, working only where connections are.
+    BackgroundWorkerInitializeConnectionByOid(
+        header->database, header->role,
+        BGWORKER_BYPASS_ROLELOGINCHECK | (header->waits_for_decision ? 0 : BGWORKER_BYPASS_ALLOWCONN));
     pg::guarded(
         "could not work for another database",
         [](void *data) {

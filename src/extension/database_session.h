@@ -25,12 +25,16 @@ std::vector<Database> all_databases();
 // The database of that name; invalid_argument when there is none.
 Result<Database> find_database(const std::string &name);
 
-// Runs a query that gives one text value, as the bootstrap superuser, read-only, and ends the worker. wrong_state when no
+// Runs a query that gives one text value, as the bootstrap superuser, in a transaction that is rolled back. wrong_state when no
 // background worker is free. An error of the other database is passed on with the database's name in front.
 Result<pg::Value> ask_database(const Database &database, const std::string &sql);
 
-// Runs a statement as `role`; its transaction ends as the current (sub)transaction does.
+// Runs statements as `role`; their transaction ends as the current (sub)transaction does. permission_denied when the role may
+// not connect there; wrong_state when this transaction has work in that database already.
 Result<void> execute_in_database(const Database &database, Oid role, const std::string &sql);
+
+// Whether this transaction has work in other databases that is not committed yet.
+bool has_open_sessions();
 
 // Called by _PG_init.
 void register_database_session_callbacks();

@@ -58,6 +58,8 @@ Findings check_directory(Examination &examination) {
     if (info->owner != geteuid() || (info->mode & 0022) != 0)
         return std::vector<Finding>{{"error", "\"" + root + "\" is not the server's alone.",
                                      "Change its owner to the server's user and its mode to 0700."}};
+    if (!TRY(real_file_system().info(examination.layout.library())))
+        return std::vector<Finding>{{"warning", "\"" + root + "\" is not set up yet.", "SELECT pgx.setup();"}};
     if (access(examination.layout.library().c_str(), W_OK) != 0)
         return std::vector<Finding>{{"error", "\"" + root + "\" is not writable.", "Change its mode, or the mount."}};
     return std::vector<Finding>{{"ok", root}};
@@ -130,7 +132,7 @@ Findings check_integrity(Examination &examination) {
         packages++;
         files += package.files;
         if (!package.deviations.empty())
-            findings.push_back({"error", std::to_string(package.deviations.size()) + " of " + std::to_string(package.files) + " files of \"" + package.package + "\" are not as recorded.",
+            findings.push_back({"error", count_of(package.deviations.size(), "file") + " of \"" + package.package + "\" deviate from the record.",
                                 "SELECT * FROM pgx.repair('" + package.package + "');"});
     }
     if (findings.empty()) findings.push_back({"ok", count_of(files, "file") + " of " + count_of(packages, "package") + (files == 1 ? " is as recorded." : " are as recorded.")});
@@ -143,7 +145,7 @@ Findings check_orphans(Examination &examination) {
     const std::size_t count = orphans.size();
     if (count > 5) orphans.resize(5);
     return std::vector<Finding>{{"warning", count_of(count, "file") + " without a package, among them " + quoted_list(orphans) + ".",
-                                 "SELECT * FROM pgx.sync(); removes them."}};
+                                 "SELECT * FROM pgx.sync(); takes up again what has a receipt, and removes the rest."}};
 }
 
 Findings check_interrupted(Examination &examination) {

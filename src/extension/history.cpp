@@ -15,7 +15,7 @@ std::string calling_role() {
 
 }  // namespace
 
-std::string new_change() { return *pg::query("SELECT pg_catalog.gen_random_uuid()").at(0)[0]; }
+std::string new_change() { return *pg::query("SELECT pg_catalog.uuidv7()").at(0)[0]; }
 
 void record_history(const HistoryEntry &entry) {
     auto from_release = [&](std::string Release::*member) {

@@ -12,6 +12,7 @@
 
 extern "C" {
 #include "access/xlog.h"
+#include "mb/pg_wchar.h"
 }
 
 namespace pgx {
@@ -24,10 +25,11 @@ struct Home {
     bool is_here = false;
 };
 
-// No member is set when no database is marked.
+// Nothing when no database is marked.
 std::optional<Home> find_home() {
     // Our own mark comes first: a copy of the home database (CREATE DATABASE ... TEMPLATE) has no mark.
-    std::vector<pg::Row> rows = pg::query(
+    // Seen as of now: a transaction's older snapshot would not know a home that was taken meanwhile.
+    std::vector<pg::Row> rows = pg::query_latest(
         "SELECT d.datname, pg_catalog.quote_ident(d.datname),"
         "       d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()"
         "  FROM pg_catalog.pg_db_role_setting AS s"
@@ -59,7 +61,19 @@ std::optional<std::string> find_home_name() {
     return std::move(home->name);
 }
 
+Result<void> check_home(const char *function) {
+    std::optional<Home> home = find_home();
+    if (!home || home->is_here) return {};
+    return fail(ErrorCode::not_home_database, std::string("cannot run ") + function + " in this database",
+                "The home database of pgx is \"" + home->name + "\".");
+}
+
 Result<void> check_may_change(const char *function) {
+    // Whoever analyzes a table, or rebuilds an index, must not install things by that for its owner.
+    if (InSecurityRestrictedOperation())
+        return fail(ErrorCode::permission_denied,
+                    std::string("cannot run ") + function + " within a security-restricted operation",
+                    "It was called from an index expression, a materialized view or the like.", "Call it directly.");
     if (RecoveryInProgress())
         return fail(ErrorCode::wrong_state, std::string("cannot run ") + function + " on a standby",
                     "It writes to the catalog, and a standby is read-only.",
@@ -68,17 +82,18 @@ Result<void> check_may_change(const char *function) {
         const char *text = function;
         pg::call([text] { PreventCommandIfReadOnly(text); });
     }
-    std::optional<Home> home = find_home();
-    if (home && !home->is_here)
-        return fail(ErrorCode::not_home_database,
-                    std::string("cannot run ") + function + " in this database",
-                    "The home database of pgx is \"" + home->name + "\".");
+    TRY(check_home(function));
     // A lost mark (ALTER DATABASE ... RESET ALL): no other database has one, and the catalog is here.
-    if (!home) mark_home();
+    if (!find_home()) TRY(take_home());
     return recover_if_needed(directory_layout());
 }
 
 Result<void> take_home() {
+    if (GetDatabaseEncoding() != PG_UTF8)
+        return fail(ErrorCode::feature_not_supported, "the home database of pgx has to have encoding UTF8",
+                    "What registries say about packages is UTF-8. Extensions that are installed from a home database can be "
+                    "created in databases with any encoding.",
+                    "Run CREATE EXTENSION pgx in a database with encoding UTF8.");
     take_cluster_lock();
     std::optional<Home> home = find_home();
     if (home && !home->is_here && !TRY(has_pgx(home->name))) {

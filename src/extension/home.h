@@ -16,6 +16,9 @@ namespace pgx {
 // `function` is its name for messages: "pgx.install()".
 Result<void> check_may_change(const char *function);
 
+// not_home_database when another database is the home. For what works on a standby too.
+Result<void> check_home(const char *function);
+
 // Makes the current database the home; not_home_database naming the other one if there is one already.
 Result<void> take_home();
 

@@ -3,6 +3,7 @@
 
 #include "core/base/names.h"
 #include "extension/create.h"
+#include "extension/definer.h"
 #include "extension/home.h"
 #include "extension/installation.h"
 #include "extension/settings.h"
@@ -66,6 +67,7 @@ PGX_FUNCTION(pgx_plan) {
 
 PGX_FUNCTION(pgx_install) {
     const std::vector<Wish> wishes = TRY(wishes_argument(fcinfo));
+    const pg::OwnerRights rights(fcinfo);
     TRY(check_may_change("pgx.install()"));
     const std::vector<std::string> databases = pg::names_argument(fcinfo, 3);
     pg::ResultSet rows(fcinfo);
@@ -80,9 +82,7 @@ PGX_FUNCTION(pgx_install) {
             pg::execute("UPDATE pgx.installed SET requested = true"
                         " WHERE package OPERATOR(pg_catalog.=) $1 AND NOT requested",
                         {satisfied.package});
-    if (!databases.empty())
-        for (const std::string &extension : wanted_extensions(plan))
-            TRY(create_in_databases(extension, databases, GetOuterUserId(), nullptr));
+    if (!databases.empty()) TRY(create_in_databases(wanted_extensions(plan), databases, rights.caller(), nullptr));
     report(plan, "update", rows);
     return rows.done();
 }

@@ -37,6 +37,20 @@ std::string modules_step(const Receipt &receipt) {
            (libraries.size() == 1 ? " is" : " are") + " in place";
 }
 
+Error changed_meanwhile(const std::string &package) {
+    return Error{ErrorCode::serialization_failure, "\"" + package + "\" was changed by another session meanwhile"};
+}
+
+// The plan was made before the downloads, without the lock.
+Result<void> check_unchanged(const PlannedPackage &package) {
+    const std::optional<InstalledPackage> installed = find_installed(package.release.package);
+    const bool is_there = installed && installed->package == package.release.package;
+    if (is_there != package.previous_version.has_value() || (is_there && installed->version != *package.previous_version))
+        return fail(changed_meanwhile(package.release.package));
+    if (is_there) TRY(check_not_pinned(*installed));
+    return {};
+}
+
 const char *done_word(const PlannedPackage &package, const std::string &action) {
     if (!package.previous_version) return "installed";
     return action == "rollback" ? "rolled back" : "updated";
@@ -82,10 +96,14 @@ Result<void> place(Plan &plan, const char *action, const DirectoryLayout &layout
     progress.report("lock", "", 0, 0);
     take_cluster_lock();
     TRY(recover(layout));
+    for (const Satisfied &satisfied : plan.satisfied)
+        if (satisfied.by == Satisfied::By::installed && !find_installed(satisfied.package))
+            return fail(changed_meanwhile(satisfied.package));
     std::vector<PlannedChange> changes;
     for (PlannedPackage &package : plan.packages) {
         package.was_done = is_done(package);
         if (package.was_done) continue;
+        TRY(check_unchanged(package));
         progress.report("apply", package.release.package, 0, 0);
         changes.push_back(TRY(record_installation(package, package.previous_version ? action : "install", layout)));
     }

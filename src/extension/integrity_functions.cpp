@@ -74,13 +74,21 @@ PGX_FUNCTION(pgx_repair) {
 // Makes the files those of the catalog. The one function that also works on a standby: there the catalog comes from the
 // primary, and only the files are the server's own.
 PGX_FUNCTION(pgx_sync) {
-    if (!RecoveryInProgress()) TRY(check_may_change("pgx.sync()"));
+    if (RecoveryInProgress())
+        TRY(check_home("pgx.sync()"));
+    else
+        TRY(check_may_change("pgx.sync()"));
     pg::ResultSet rows(fcinfo);
     ProgressSlot progress("sync");
     const DirectoryLayout layout = directory_layout();
     TRY(ensure_set_up());
     take_cluster_lock();
-    if (!RecoveryInProgress()) TRY(recover(layout));
+    if (RecoveryInProgress())
+        // Journals that came with a base backup: here the catalog alone decides, and after a promotion they would be wrong.
+        for (const std::string &name : TRY(real_file_system().list(layout.journal())))
+            TRY(remove_entry(real_file_system(), join_path(layout.journal(), name)));
+    else
+        TRY(recover(layout));
     std::vector<CheckedPackage> checked = TRY(check_files("", layout));
     TRY(restore(std::move(checked), layout, progress, rows));
     // What the catalog does not know goes: on a standby that is what was removed on the primary.

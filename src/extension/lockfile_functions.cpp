@@ -8,6 +8,7 @@
 
 #include "core/base/json.h"
 #include "core/base/names.h"
+#include "extension/definer.h"
 #include "extension/home.h"
 #include "extension/installation.h"
 #include "extension/inventory.h"
@@ -50,7 +51,8 @@ Result<Release> locked_release(const Json &entry) {
     release.sha256 = TRY(json_string(entry, "sha256"));
     release.signer = TRY(json_string(entry, "signer", ""));
     if (release.sha256.size() != 64 || release.sha256.find_first_not_of("0123456789abcdef") != std::string::npos)
-        return fail(ErrorCode::invalid_argument, "the digest of package \"" + release.package + "\" is not a SHA-256");
+        return fail(ErrorCode::invalid_argument, "the digest of package \"" + release.package + "\" is not a SHA-256", "",
+                    "Make the lock file with SELECT pgx.export() on the other server.");
     std::vector<pg::Row> rows =
         pg::query("SELECT kind, source FROM pgx.registries WHERE name OPERATOR(pg_catalog.=) $1", {release.registry});
     if (rows.empty())
@@ -61,20 +63,49 @@ Result<Release> locked_release(const Json &entry) {
     return release;
 }
 
-// A registry decides whose code comes into the server. Whoever may apply a lock file may not name new ones by that alone.
-Result<void> check_may_add_registry(const std::string &name) {
-    const Oid caller = GetOuterUserId();
-    if (pg::query("SELECT pg_catalog.has_function_privilege($1::pg_catalog.oid,"
-                  " 'pgx.add_registry(text,text,text,integer)', 'EXECUTE')",
-                  {std::to_string(caller)})
-            .at(0)[0] == "t")
-        return {};
-    return fail(ErrorCode::permission_denied, "permission denied to add registry \"" + name + "\"",
-                "The lock file names it, and it does not exist here.",
-                "Ask somebody who may call pgx.add_registry() to add it first.");
+// Who may say what is to be trusted beyond the registries that are there.
+bool may_add_registry(Oid role) {
+    return pg::query("SELECT pg_catalog.has_function_privilege($1::pg_catalog.oid,"
+                     " 'pgx.add_registry(text,text,text,integer)', 'EXECUTE')",
+                     {std::to_string(role)})
+               .at(0)[0] == "t";
 }
 
-Result<std::vector<LockedPackage>> read_lock(const Json &lock) {
+// A registry decides whose code comes into the server. Whoever may apply a lock file may not name new ones by that alone.
+Result<void> add_locked_registry(const Json &registry, bool trusted) {
+    const std::string name = TRY(json_string(registry, "name"));
+    TRY(check_name("registry", name));
+    const std::string kind = TRY(json_string(registry, "kind"));
+    const std::string source = TRY(json_string(registry, "source", ""));
+    const std::uint64_t priority = TRY(json_unsigned(registry, "priority", 500));
+    if (!pg::query("SELECT FROM pgx.registries WHERE name OPERATOR(pg_catalog.=) $1", {name}).empty()) return {};
+    if (!trusted)
+        return fail(ErrorCode::permission_denied, "permission denied to add registry \"" + name + "\"",
+                    "The lock file names it, and it does not exist here.",
+                    "Ask somebody who may call pgx.add_registry() to add it first.");
+    pg::query("SELECT pgx.add_registry($1, $2, $3, $4::pg_catalog.int4)",
+              {name, source, kind, std::to_string(std::min<std::uint64_t>(priority, 1000000))});
+    pg::notice("registry \"" + name + "\" was added from the lock file");
+    return {};
+}
+
+// A digest in a lock file is worth no more than whoever wrote it. From others than those who decide on registries, only a release
+// counts that a registry offers, or that was installed here before.
+Result<void> check_offered(const Release &release, bool trusted) {
+    if (trusted) return {};
+    const std::vector<pg::Row> rows = pg::query(
+        "SELECT FROM (SELECT registry, package, version, sha256, url FROM pgx.releases UNION ALL"
+        "             SELECT registry, package, version, sha256, url FROM pgx.history) AS r"
+        " WHERE r.registry OPERATOR(pg_catalog.=) $1 AND r.package OPERATOR(pg_catalog.=) $2"
+        "   AND r.version OPERATOR(pg_catalog.=) $3 AND r.sha256 OPERATOR(pg_catalog.=) $4 AND r.url OPERATOR(pg_catalog.=) $5",
+        {release.registry, release.package, release.version, release.sha256, release.url});
+    if (!rows.empty()) return {};
+    return fail(ErrorCode::permission_denied, "permission denied to install " + release.package + " " + release.version,
+                "Registry \"" + release.registry + "\" does not offer it with this digest.",
+                "Run pgx.refresh(), or ask somebody who may call pgx.add_registry() to apply the lock file.");
+}
+
+Result<std::vector<LockedPackage>> read_lock(const Json &lock, bool trusted) {
     if (!lock.is_object() || TRY(json_unsigned(lock, "pgx_lock", 0)) != 1 || !lock.contains("packages") || !lock["packages"].is_array())
         return fail(ErrorCode::invalid_argument, "this is not a lock file of pgx", "", "Make one with SELECT pgx.export() on the other server.");
     const std::uint64_t major = TRY(json_unsigned(lock, "postgresql"));
@@ -84,21 +115,12 @@ Result<std::vector<LockedPackage>> read_lock(const Json &lock) {
                     "Install by name instead: pgx.install(ARRAY[...]).");
     // Registries that are missing here come along; those that are here stay as they are.
     if (lock.contains("registries") && lock["registries"].is_array())
-        for (const Json &registry : lock["registries"]) {
-            const std::string name = TRY(json_string(registry, "name"));
-            TRY(check_name("registry", name));
-            if (pg::query("SELECT FROM pgx.registries WHERE name OPERATOR(pg_catalog.=) $1", {name}).empty())
-                TRY(check_may_add_registry(name));
-            const std::uint64_t added = pg::execute(
-                "INSERT INTO pgx.registries (name, kind, source, priority) SELECT $1, r->>'kind', r->>'source',"
-                " (r->>'priority')::pg_catalog.int4 FROM (SELECT $2::pg_catalog.jsonb AS r) AS j ON CONFLICT DO NOTHING",
-                {name, dump_json(registry)});
-            if (added > 0) pg::notice("registry \"" + name + "\" was added from the lock file");
-        }
+        for (const Json &registry : lock["registries"]) TRY(add_locked_registry(registry, trusted));
     std::vector<LockedPackage> packages;
     for (const Json &entry : lock["packages"]) {
         LockedPackage locked;
         locked.release = TRY(locked_release(entry));
+        TRY(check_offered(locked.release, trusted));
         locked.pinned = TRY(json_bool(entry, "pinned", false));
         locked.requested = TRY(json_bool(entry, "requested", true));
         packages.push_back(std::move(locked));
@@ -122,6 +144,7 @@ PGX_FUNCTION(pgx_export) {
 }
 
 PGX_FUNCTION(pgx_apply) {
+    const pg::OwnerRights rights(fcinfo);
     TRY(check_may_change("pgx.apply()"));
     pg::ResultSet rows(fcinfo);
     ProgressSlot progress("apply");
@@ -129,7 +152,7 @@ PGX_FUNCTION(pgx_apply) {
     TRY(ensure_set_up());
     if (PG_ARGISNULL(0)) return fail(ErrorCode::invalid_argument, "the lock file is null");
     const char *bytes = pg::call([fcinfo] { return DatumGetCString(DirectFunctionCall1(jsonb_out, PG_GETARG_DATUM(0))); });
-    const std::vector<LockedPackage> locked = TRY(read_lock(TRY(parse_json(bytes))));
+    const std::vector<LockedPackage> locked = TRY(read_lock(TRY(parse_json(bytes)), may_add_registry(rights.caller())));
 
     std::vector<std::string> kept;
     std::vector<Wish> wishes;

@@ -75,6 +75,9 @@ void copy_text(char (&to)[64], std::string_view from) {
 ProgressSlot::ProgressSlot(const char *command) {
     Table *shared = table();
     const TimestampTz now = GetCurrentTimestamp();
+    // A call within a call (apply() removes) is shown as the outer one.
+    for (const Entry &entry : shared->entries)
+        if (entry.pid == MyProcPid) return;
     for (int i = 0; i < slot_count && slot_ < 0; i++) {
         const int owner = shared->entries[i].pid;
         if (owner != 0 && owner != MyProcPid && is_running(owner)) continue;

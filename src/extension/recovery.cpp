@@ -2,6 +2,8 @@
 
 #include "extension/recovery.h"
 
+#include <ranges>
+
 #include "core/base/file_change.h"
 #include "extension/adoption.h"
 #include "extension/home.h"
@@ -27,13 +29,7 @@ Result<void> remove_leftovers(FileSystem &fs, const DirectoryLayout &layout) {
         std::string change = name.substr(0, name.find('.'));
         if (is_pending(change) || name == change + ".json") continue;
         if (TRY(fs.info(join_path(layout.journal(), change + ".json")))) continue;
-        const std::string path = join_path(layout.journal(), name);
-        const std::optional<FileInfo> info = TRY(fs.info(path));
-        if (!info) continue;
-        if (info->type == FileType::directory)
-            TRY(remove_tree(fs, path));
-        else
-            TRY(fs.unlink(path));
+        TRY(remove_entry(fs, join_path(layout.journal(), name)));
     }
     return {};
 }
@@ -51,7 +47,9 @@ Result<bool> is_recovery_needed(const DirectoryLayout &layout) {
 // True when it has written rows, which are to be seen by others before they look.
 Result<bool> recover_all(const DirectoryLayout &layout) {
     FileSystem &fs = real_file_system();
-    for (const std::string &change : TRY(FileChange::interrupted(fs, layout))) {
+    // Newest first: several changes of one transaction may have touched the same files.
+    const std::vector<std::string> changes = TRY(FileChange::interrupted(fs, layout));
+    for (const std::string &change : changes | std::views::reverse) {
         if (is_pending(change)) continue;
         Result<FileChange> loaded = FileChange::load(fs, layout, change);
         if (!loaded && loaded.error().code == ErrorCode::wrong_state) {

@@ -15,6 +15,7 @@
 extern "C" {
 #include "executor/spi.h"
 #include "postmaster/bgworker.h"
+#include "tcop/tcopprot.h"
 #include "storage/ipc.h"
 #include "utils/snapmgr.h"
 
@@ -58,6 +59,7 @@ void register_recovery_worker() {
 }  // namespace pgx
 
 void pgx_recovery_worker_main(Datum) {
+    pqsignal(SIGTERM, die);
     BackgroundWorkerUnblockSignals();
     BackgroundWorkerInitializeConnection("template1", nullptr, 0);
     pgx::pg::guarded("could not recover interrupted changes of extension files", pgx::recover_home, nullptr);

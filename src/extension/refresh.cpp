@@ -59,6 +59,9 @@ Result<RefreshReport> refresh_registry(const std::string &name, bool extension_n
     if (rows.empty())
         return fail(ErrorCode::unknown_registry, "registry \"" + name + "\" does not exist");
 
+    // After a restore the registry is known and what it offers is not: then nothing that was read before counts.
+    const bool has_rows = !pg::query("SELECT FROM pgx.releases WHERE registry OPERATOR(pg_catalog.=) $1 LIMIT 1", {name}).empty();
+    const std::string state = has_rows ? rows[0][2].value_or("") : "";
     const DirectoryLayout layout = directory_layout();
     TRY(make_directories(real_file_system(), layout));
     Platform platform = host_platform();
@@ -71,7 +74,7 @@ Result<RefreshReport> refresh_registry(const std::string &name, bool extension_n
                            {{"name", name},
                             {"kind", rows[0][0].value_or("")},
                             {"source", rows[0][1].value_or("")},
-                            {"state", rows[0][2].value_or("")}}}};
+                            {"state", state}}}};
 
     bool replaced = false;
     auto replace_rows = [&] {
@@ -84,6 +87,9 @@ Result<RefreshReport> refresh_registry(const std::string &name, bool extension_n
             pg::execute(insert_releases, {name, line, std::to_string(layout.postgres_major)});
             return {};
         });
+    // The table's remedy for a refusal is a refresh.
+    if (!result && result.error().code == ErrorCode::registry_refused && result.error().hint.empty())
+        result.error().hint = "Check the registry's address in pgx.registries, and whether it asks for credentials.";
     if (!result)
         return fail(std::move(result).error().prefixed("could not refresh registry \"" + name + "\""));
 
@@ -133,7 +139,10 @@ Result<std::vector<std::string>> enabled_registries() {
 Result<void> ensure_refreshed(ProgressSlot &progress) {
     for (const std::string &name : TRY(enabled_registries())) {
         std::vector<pg::Row> rows = pg::query(
-            "SELECT refreshed_at IS NULL FROM pgx.registries WHERE name OPERATOR(pg_catalog.=) $1", {name});
+            "SELECT refreshed_at IS NULL OR (packages OPERATOR(pg_catalog.>) 0 AND NOT EXISTS"
+            "       (SELECT FROM pgx.releases AS r WHERE r.registry OPERATOR(pg_catalog.=) g.name))"
+            "  FROM pgx.registries AS g WHERE name OPERATOR(pg_catalog.=) $1",
+            {name});
         if (rows.empty() || rows[0][0] != "t") continue;
         tell(TRY(refresh_registry(name, false, progress)));
     }

@@ -34,7 +34,8 @@ Result<std::string> kind_of(const pg::Value &kind, const std::string &source) {
 
 Result<std::string> required_name(FunctionCallInfo fcinfo, int n) {
     pg::Value name = pg::text_argument(fcinfo, n);
-    if (!name) return fail(ErrorCode::invalid_argument, "the name of the registry is null");
+    if (!name) return fail(ErrorCode::invalid_argument, "the name of the registry is null", "",
+                           "Give it a name, for example 'pgdg'.");
     return std::move(*name);
 }
 
@@ -100,6 +101,11 @@ PGX_FUNCTION(pgx_alter_registry) {
                 "priority = coalesce($3::pg_catalog.int4, priority), enabled = coalesce($4::pg_catalog.bool, enabled), "
                 "name = coalesce($5, name) WHERE name OPERATOR(pg_catalog.=) $1",
                 {name, source, integer_argument(fcinfo, 2), boolean_argument(fcinfo, 3), rename_to});
+    // What came from it still does.
+    if (rename_to)
+        for (const char *table : {"UPDATE pgx.installed SET registry = $2 WHERE registry OPERATOR(pg_catalog.=) $1",
+                                  "UPDATE pgx.history SET registry = $2 WHERE registry OPERATOR(pg_catalog.=) $1"})
+            pg::execute(table, {name, *rename_to});
     return pg::text_datum(rename_to.value_or(name));
 }
 

@@ -101,7 +101,7 @@ Error unknown_package(const Wish &wish) {
     const std::vector<std::string> near = near_names(wish.name, names);
     Error error{ErrorCode::unknown_package, "no registry offers \"" + wish.name + "\""};
     if (wish.registry) error.message = "registry \"" + *wish.registry + "\" does not offer \"" + wish.name + "\"";
-    if (!near.empty()) error.hint = "Perhaps you meant " + quoted_list(near) + ". See also pgx.search(text).";
+    if (!near.empty()) error.hint = "Similar names: " + quoted_list(near) + ". See also pgx.search(text).";
     return error;
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/base/names.h"
+#include "extension/database_session.h"
 #include "extension/history.h"
 #include "extension/home.h"
 #include "extension/lock.h"
@@ -66,6 +67,9 @@ PGX_FUNCTION(pgx_remove) {
     TRY(make_directories(real_file_system(), layout));
     take_cluster_lock();
     TRY(recover(layout));
+    if (has_open_sessions())
+        return fail(ErrorCode::wrong_state, "cannot run pgx.remove() after extensions were created in other databases", "",
+                    "COMMIT first.");
     std::vector<InstalledPackage> packages;
     std::vector<std::string> leaving, extensions;
     for (const std::string &name : pg::names_argument(fcinfo, 0)) {
@@ -90,7 +94,9 @@ PGX_FUNCTION(pgx_remove) {
             change.steps.push_back({.kind = FileStep::Kind::remove, .path = *row[0]});
         rows.add({installed.package, installed.version, std::to_string(change.steps.size())});
         change.steps.push_back({.kind = FileStep::Kind::remove, .path = layout.receipt_path(installed.package)});
-        pg::execute("DELETE FROM pgx.installed WHERE package OPERATOR(pg_catalog.=) $1", {installed.package});
+        // None in an older snapshot of a REPEATABLE READ transaction: then the rows would stay and the files go.
+        if (pg::execute("DELETE FROM pgx.installed WHERE package OPERATOR(pg_catalog.=) $1", {installed.package}) != 1)
+            return fail(ErrorCode::serialization_failure, "\"" + installed.package + "\" was changed by another transaction");
         record_history({change.change, "remove", installed.package, {}, installed.version, {}});
         changes.push_back(std::move(change));
     }

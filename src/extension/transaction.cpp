@@ -21,17 +21,15 @@ std::vector<PendingChange> &pending() {
     return changes;
 }
 
-// Undoes what `matches`, newest first. A change that cannot be undone keeps its journal, and recovery takes it up.
+// Undoes what `matches`, newest first. A change that cannot be undone keeps its journal, and so do the older ones, which may
+// have touched the same files: recovery takes them up in the same order. Whatever happens, they are not pending any more.
 template <typename Matches>
 Result<void> undo_where(Matches matches) {
     std::vector<PendingChange> &changes = pending();
     Result<void> outcome;
-    for (std::size_t i = changes.size(); i-- > 0;) {
-        if (!matches(changes[i])) continue;
-        Result<void> undone = changes[i].files.undo();
-        if (!undone) outcome = undone;
-        changes.erase(changes.begin() + static_cast<std::ptrdiff_t>(i));
-    }
+    for (std::size_t i = changes.size(); i-- > 0 && outcome;)
+        if (matches(changes[i])) outcome = changes[i].files.undo();
+    std::erase_if(changes, matches);
     return outcome;
 }
 

@@ -25,7 +25,7 @@ enum class ErrorCode {
     no_registry,
     unknown_registry,
     duplicate_registry,
-    registry_in_use,
+    serialization_failure, // somebody else changed it meanwhile
     unknown_package,
     unknown_version,
     ambiguous_package,

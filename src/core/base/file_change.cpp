@@ -127,6 +127,14 @@ Result<std::vector<std::string>> FileChange::interrupted(FileSystem &fs,
 }
 
 Result<void> FileChange::apply() {
+    // The old files' second names are durable before the first of them loses its own.
+    bool has_backups = false;
+    for (std::size_t step = 0; step < steps_.size(); step++) {
+        if (steps_[step].kind != FileStep::Kind::place || !steps_[step].replaces) continue;
+        TRY(fs_->link(layout_.installed(steps_[step].path), backup_path(step)));
+        has_backups = true;
+    }
+    if (has_backups) TRY(fs_->sync_directory(backup_directory()));
     for (std::size_t step = 0; step < steps_.size(); step++) TRY(take(step));
     return {};
 }
@@ -140,7 +148,6 @@ Result<void> FileChange::take(std::size_t step) {
         return remove_empty_directories(*fs_, layout_, parent_path(what.path));
     }
     TRY(make_parents(what.path));
-    if (what.replaces) TRY(fs_->link(place, backup_path(step)));
     return fs_->rename(what.staged, place);
 }
 

@@ -413,6 +413,12 @@ FileSystem &real_file_system() {
     return instance;
 }
 
+Result<void> remove_entry(FileSystem &fs, const std::string &path) {
+    const std::optional<FileInfo> info = TRY(fs.info(path));
+    if (!info) return {};
+    return info->type == FileType::directory ? fs.remove_tree(path) : fs.unlink(path);
+}
+
 Result<void> sync_files(FileSystem &fs, const std::vector<std::string> &paths) {
     for (const std::string &path : paths) TRY(fs.start_writeback(path));
     for (const std::string &path : paths) TRY(fs.sync_file(path));

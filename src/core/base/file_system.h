@@ -97,6 +97,9 @@ Result<void> sync_files(FileSystem &fs, const std::vector<std::string> &paths);
 // FileSystem::remove_tree() as a function, like its neighbours.
 Result<void> remove_tree(FileSystem &fs, const std::string &path);
 
+// Removes whatever is at that path, a directory with all below it. Missing is fine.
+Result<void> remove_entry(FileSystem &fs, const std::string &path);
+
 // SHA-256 of a regular file as 64 hex digits.
 Result<std::string> sha256_of_file(FileSystem &fs, const std::string &path);
 

@@ -46,9 +46,11 @@ constexpr std::uint64_t access_write =
     LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
     LANDLOCK_ACCESS_FS_MAKE_SYM;
 
-// Of those, what may be done below a writable directory: no devices.
+// Of those, what may be done below a writable directory: no devices, and no symbolic links, which the
+// backend might follow when it takes the files over.
 constexpr std::uint64_t access_granted =
-    access_write & ~std::uint64_t{LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK};
+    access_write & ~std::uint64_t{LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
+                                  LANDLOCK_ACCESS_FS_MAKE_SYM};
 
 // Of those, what makes sense for a single file; the kernel refuses the others there.
 constexpr std::uint64_t access_of_file = LANDLOCK_ACCESS_FS_WRITE_FILE | access_truncate;
