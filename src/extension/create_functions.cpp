@@ -2,6 +2,7 @@
 #include "extension/create.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/base/names.h"
 #include "extension/database_session.h"
@@ -53,10 +54,11 @@ Result<void> create_in_databases(const std::vector<std::string> &extensions, std
     // Whoever removes files holds this lock, too: nothing may go while it is being created somewhere.
     take_cluster_lock();
     const std::string here = *pg::query("SELECT pg_catalog.current_database()").at(0)[0];
-    std::ranges::sort(databases);
-    databases.erase(std::unique(databases.begin(), databases.end()), databases.end());
+    std::vector<std::string> distinct;
+    for (std::string &name : databases)
+        if (std::ranges::find(distinct, name) == distinct.end()) distinct.push_back(std::move(name));
     const std::string statements = create_statements(extensions);
-    for (const std::string &name : databases) {
+    for (const std::string &name : distinct) {
         if (name == here) {
             const char *text = statements.c_str();
             pg::call([role, text] { execute_as(role, text); });
