@@ -32,24 +32,31 @@ Result<bool> adopt_packages(const DirectoryLayout &layout) {
     const std::vector<std::string> names = TRY(real_file_system().list(layout.receipts()));
     if (names.empty()) return false;
     std::set<std::string> known;
-    // What was removed here is not lost: files of it that came back, with a base backup for example, are nobody's.
-    for (const pg::Row &row : pg::query_latest("SELECT package FROM pgx.installed UNION SELECT package FROM pgx.history WHERE action OPERATOR(pg_catalog.=) 'remove'"))
+    // What was removed here is not lost: files of it that came back, with a base backup for
+    // example, are nobody's.
+    for (const pg::Row &row :
+         pg::query_latest("SELECT package FROM pgx.installed UNION SELECT package FROM pgx.history "
+                          "WHERE action OPERATOR(pg_catalog.=) 'remove'"))
         known.insert(*row[0]);
     std::vector<std::string> adopted;
     for (const std::string &name : names) {
         if (!name.ends_with(receipt_suffix)) continue;
         const std::string package = name.substr(0, name.size() - receipt_suffix.size());
         if (known.contains(package)) continue;
-        Result<Receipt> receipt = read_receipt(real_file_system(), join_path(layout.receipts(), name));
+        Result<Receipt> receipt =
+            read_receipt(real_file_system(), join_path(layout.receipts(), name));
         // A receipt that cannot be believed is an orphan; doctor() reports those.
-        if (!receipt || receipt->package != package || !TRY(is_complete(*receipt, layout))) continue;
+        if (!receipt || receipt->package != package || !TRY(is_complete(*receipt, layout)))
+            continue;
         record_adopted(*receipt);
         adopted.push_back(package);
     }
     if (adopted.empty()) return false;
-    // The registries are lost too; the host's own is the one that can be had again without asking anybody.
+    // The registries are lost too; the host's own is the one that can be had again without asking
+    // anybody.
     (void)TRY(enabled_registries());
-    pg::notice("packages that were installed before pgx was dropped are known again: " + quoted_list(adopted));
+    pg::notice("packages that were installed before pgx was dropped are known again: " +
+               quoted_list(adopted));
     return true;
 }
 

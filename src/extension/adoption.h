@@ -6,9 +6,9 @@
 
 namespace pgx {
 
-// DROP EXTENSION pgx takes the catalog and leaves the files. Packages whose receipt is on disk and that the catalog does not know
-// are recorded again, if every file is as the receipt says. The caller holds the cluster lock. Cheap when there is nothing to adopt.
-// True when there was.
+// DROP EXTENSION pgx takes the catalog and leaves the files. Packages whose receipt is on disk and
+// that the catalog does not know are recorded again, if every file is as the receipt says. The
+// caller holds the cluster lock. Cheap when there is nothing to adopt. True when there was.
 Result<bool> adopt_packages(const DirectoryLayout &layout);
 
 }  // namespace pgx

@@ -18,49 +18,58 @@ namespace {
 
 std::string file_name(const std::string &path) { return path.substr(path.rfind('/') + 1); }
 
-// Libraries that have to be preloaded for an extension: of those its scripts name, or of all in the package when they name none.
-std::vector<std::string> preload_libraries(const Receipt &receipt, const ReceiptExtension &extension) {
+// Libraries that have to be preloaded for an extension: of those its scripts name, or of all in the
+// package when they name none.
+std::vector<std::string> preload_libraries(const Receipt &receipt,
+                                           const ReceiptExtension &extension) {
     std::vector<std::string> libraries;
     for (const ReceiptModule &module : receipt.modules) {
         if (!module.preload) continue;
         std::string name = file_name(module.path);
         if (name.ends_with(".so")) name.resize(name.size() - 3);
-        if (extension.libraries.empty() || std::ranges::find(extension.libraries, name) != extension.libraries.end())
+        if (extension.libraries.empty() ||
+            std::ranges::find(extension.libraries, name) != extension.libraries.end())
             libraries.push_back(std::move(name));
     }
     return libraries;
 }
 
-// No file of the server, of the operating system's packages, or of another package of ours is ever replaced or shadowed.
+// No file of the server, of the operating system's packages, or of another package of ours is ever
+// replaced or shadowed.
 Result<void> check_owners(const PlannedPackage &package, const DirectoryLayout &layout) {
     const std::string who = "package \"" + package.release.package + "\"";
     std::map<std::string, std::string> owners;
-    for (const pg::Row &row : pg::query_latest("SELECT path, package FROM pgx.files")) owners[*row[0]] = *row[1];
+    for (const pg::Row &row : pg::query_latest("SELECT path, package FROM pgx.files"))
+        owners[*row[0]] = *row[1];
 
     for (const ReceiptFile &file : package.receipt.files) {
         auto owner = owners.find(file.path);
         if (owner != owners.end() && owner->second != package.release.package)
-            return fail(ErrorCode::file_conflict, who + " and package \"" + owner->second + "\" both contain \"" +
-                                                      file.path + "\"",
-                        "\"" + owner->second + "\" is installed.");
+            return fail(
+                ErrorCode::file_conflict,
+                who + " and package \"" + owner->second + "\" both contain \"" + file.path + "\"",
+                "\"" + owner->second + "\" is installed.");
         std::optional<std::string> elsewhere;
         if (file.kind == FileKind::library && !file.path.substr(4).contains('/'))
             elsewhere = TRY(server_library_directory(file_name(file.path)));
         else if (file.kind == FileKind::control)
-            elsewhere = TRY(server_extension_directory(file_name(file.path).substr(0, file_name(file.path).size() - 8)));
+            elsewhere = TRY(server_extension_directory(
+                file_name(file.path).substr(0, file_name(file.path).size() - 8)));
         if (elsewhere)
-            return fail(ErrorCode::file_conflict,
-                        who + " contains \"" + file_name(file.path) + "\", which the server already has",
-                        "It is in \"" + *elsewhere + "\", and pgx does not shadow what the server has.",
-                        "Use the one that is there, or have it removed from the server first.");
+            return fail(
+                ErrorCode::file_conflict,
+                who + " contains \"" + file_name(file.path) + "\", which the server already has",
+                "It is in \"" + *elsewhere + "\", and pgx does not shadow what the server has.",
+                "Use the one that is there, or have it removed from the server first.");
         if (owner != owners.end()) continue;
         // A file of nobody's is left alone, unless it is the very same one.
         const std::string place = layout.installed(file.path);
         if (!TRY(real_file_system().info(place))) continue;
         if (TRY(sha256_of_file(real_file_system(), place)) != file.sha256)
-            return fail(ErrorCode::file_conflict, "\"" + place + "\" is in the way",
-                        "It belongs to no package, and " + who + " contains a different file of that name.",
-                        "Move the file away.");
+            return fail(
+                ErrorCode::file_conflict, "\"" + place + "\" is in the way",
+                "It belongs to no package, and " + who + " contains a different file of that name.",
+                "Move the file away.");
     }
     return {};
 }
@@ -78,19 +87,22 @@ Result<std::vector<FileStep>> steps_for(const PlannedPackage &package, const std
     std::set<std::string> kept;
     for (const ReceiptFile &file : package.receipt.files) {
         kept.insert(file.path);
-        steps.push_back({FileStep::Kind::place, file.path, join_path(package.staged, file.path), file.sha256});
+        steps.push_back(
+            {FileStep::Kind::place, file.path, join_path(package.staged, file.path), file.sha256});
     }
-    for (const pg::Row &row : pg::query_latest("SELECT path FROM pgx.files WHERE package OPERATOR(pg_catalog.=) $1",
-                                               {package.release.package}))
+    for (const pg::Row &row :
+         pg::query_latest("SELECT path FROM pgx.files WHERE package OPERATOR(pg_catalog.=) $1",
+                          {package.release.package}))
         if (!kept.contains(*row[0])) steps.push_back({FileStep::Kind::remove, *row[0]});
 
     steps.push_back({FileStep::Kind::place, layout.receipt_path(package.release.package), receipt});
     return steps;
 }
 
-// What is installed, from release and receipt. Only whoever installs asks for a package: a requirement does not take that back, and an
-// update does not ask.
-void record_package(const Release &release, const Receipt &receipt, bool requested, const std::string &change) {
+// What is installed, from release and receipt. Only whoever installs asks for a package: a
+// requirement does not take that back, and an update does not ask.
+void record_package(const Release &release, const Receipt &receipt, bool requested,
+                    const std::string &change) {
     std::vector<std::string> names;
     Json extensions = Json::array(), files = Json::array();
     for (const ReceiptExtension &extension : receipt.extensions) {
@@ -112,39 +124,48 @@ void record_package(const Release &release, const Receipt &receipt, bool request
                          {"sha256", file.sha256}});
     }
     pg::execute(
-        "INSERT INTO pgx.installed AS i (package, version, extensions, registry, requested, change, url, sha256, signer, size)"
-        " VALUES ($1, $2, $3::pg_catalog.text[], $4, $5::pg_catalog.bool, $6::pg_catalog.uuid, $7, $8, $9,"
+        "INSERT INTO pgx.installed AS i (package, version, extensions, registry, requested, "
+        "change, url, sha256, signer, size)"
+        " VALUES ($1, $2, $3::pg_catalog.text[], $4, $5::pg_catalog.bool, $6::pg_catalog.uuid, $7, "
+        "$8, $9,"
         "         $10::pg_catalog.int8)"
-        " ON CONFLICT (package) DO UPDATE SET version = excluded.version, extensions = excluded.extensions,"
+        " ON CONFLICT (package) DO UPDATE SET version = excluded.version, extensions = "
+        "excluded.extensions,"
         " registry = excluded.registry, requested = i.requested OR excluded.requested,"
         " installed_at = excluded.installed_at, change = excluded.change, url = excluded.url,"
         " sha256 = excluded.sha256, signer = excluded.signer, size = excluded.size",
         {release.package, release.version, pg::array_literal(names), release.registry,
          requested ? "true" : "false", change, release.url, release.sha256, release.signer,
          std::to_string(release.size)});
-    pg::execute("DELETE FROM pgx.installed_extensions WHERE package OPERATOR(pg_catalog.=) $1", {release.package});
+    pg::execute("DELETE FROM pgx.installed_extensions WHERE package OPERATOR(pg_catalog.=) $1",
+                {release.package});
     pg::execute("DELETE FROM pgx.files WHERE package OPERATOR(pg_catalog.=) $1", {release.package});
     pg::execute(
-        "INSERT INTO pgx.installed_extensions SELECT r.extension, $1, r.default_version, r.comment, r.requires, r.trusted, r.preload"
+        "INSERT INTO pgx.installed_extensions SELECT r.extension, $1, r.default_version, "
+        "r.comment, r.requires, r.trusted, r.preload"
         "  FROM pg_catalog.jsonb_to_recordset($2::pg_catalog.jsonb)"
-        "    AS r(extension text, default_version text, comment text, requires text[], trusted bool, preload text[])",
+        "    AS r(extension text, default_version text, comment text, requires text[], trusted "
+        "bool, preload text[])",
         {release.package, dump_json(extensions)});
-    pg::execute("INSERT INTO pgx.files SELECT r.path, $1, r.kind, r.size, r.mode, r.sha256"
-                "  FROM pg_catalog.jsonb_to_recordset($2::pg_catalog.jsonb)"
-                "    AS r(path text, kind text, size bigint, mode text, sha256 text)",
-                {release.package, dump_json(files)});
+    pg::execute(
+        "INSERT INTO pgx.files SELECT r.path, $1, r.kind, r.size, r.mode, r.sha256"
+        "  FROM pg_catalog.jsonb_to_recordset($2::pg_catalog.jsonb)"
+        "    AS r(path text, kind text, size bigint, mode text, sha256 text)",
+        {release.package, dump_json(files)});
 }
 
 }  // namespace
 
-Result<PlannedChange> record_installation(const PlannedPackage &package, const std::string &action, const DirectoryLayout &layout) {
+Result<PlannedChange> record_installation(const PlannedPackage &package, const std::string &action,
+                                          const DirectoryLayout &layout) {
     TRY(check_owners(package, layout));
     const std::string receipt = package.staged + ".json";
     TRY(write_receipt(package.receipt, receipt));
     PlannedChange change{new_change(), TRY(steps_for(package, receipt, layout)), {receipt}};
-    record_package(package.release, package.receipt, action == "install" && package.required_by.empty(), change.change);
-    record_history({change.change, action, package.release.package, package.release.version, package.previous_version,
-                    package.release});
+    record_package(package.release, package.receipt,
+                   action == "install" && package.required_by.empty(), change.change);
+    record_history({change.change, action, package.release.package, package.release.version,
+                    package.previous_version, package.release});
     return change;
 }
 

@@ -127,13 +127,16 @@ bool is_running(const OpenSession &session) {
     return GetBackgroundWorkerPid(session.handle, &pid) == BGWH_STARTED;
 }
 
-// Tells the worker how to end, waits a little for it so that what we do next sees the outcome, and lets go.
+// Tells the worker how to end, waits a little for it so that what we do next sees the outcome, and
+// lets go.
 void end_session(const OpenSession &session, Decision decision) {
     pg_atomic_write_u32(&session.header->decision, static_cast<std::uint32_t>(decision));
     pg_memory_barrier();
     wake_worker(session.header);
     if (decision == Decision::commit)
-        for (int i = 0; i < 5000 && pg_atomic_read_u32(&session.header->finished) == 0 && is_running(session); i++)
+        for (int i = 0;
+             i < 5000 && pg_atomic_read_u32(&session.header->finished) == 0 && is_running(session);
+             i++)
             pg_usleep(1000);
     dsm_detach(session.segment);
 }
@@ -189,7 +192,8 @@ Result<pg::Value> receive(const Started &started, const Database &database) {
         return fail(ErrorCode::wrong_state, "could not work in database \"" + database.name + "\"",
                     "The background worker ended before it had answered.", "See the server log.");
     const Json answer = TRY(parse_json(std::string_view(message.bytes, message.length)));
-    if (answer.contains("error")) return fail(in_database(error_from_json(answer["error"]), database));
+    if (answer.contains("error"))
+        return fail(in_database(error_from_json(answer["error"]), database));
     if (!answer.contains("value") || !answer["value"].is_string()) return pg::Value{};
     return pg::Value{answer["value"].get<std::string>()};
 }
@@ -198,12 +202,13 @@ Result<pg::Value> run(const Database &database, Oid role, const std::string &sql
     const char *statement = sql.c_str();
     const Size length = sql.size();
     const Oid oid = database.oid;
-    Started started =
-        pg::call([=] { return start(oid, role, waits, statement, length); });
+    Started started = pg::call([=] { return start(oid, role, waits, statement, length); });
     SessionGuard guard(started);
     if (!started.registered)
-        return fail(ErrorCode::wrong_state, "could not start a background worker for database \"" + database.name + "\"",
-                    "All background worker slots are in use.", "Raise max_worker_processes, or try again later.");
+        return fail(ErrorCode::wrong_state,
+                    "could not start a background worker for database \"" + database.name + "\"",
+                    "All background worker slots are in use.",
+                    "Raise max_worker_processes, or try again later.");
     pg::Value value = TRY(receive(started, database));
     if (waits)
         guard.hand_over();
@@ -226,13 +231,16 @@ void transaction_callback(XactEvent event, void *) {
     if (open_sessions().empty()) return;
     const auto all = [](const OpenSession &) { return true; };
     if (event == XACT_EVENT_PRE_COMMIT) {
-        // All or none: what a worker had done that has ended meanwhile (pg_terminate_backend) is lost. Plain C here.
+        // All or none: what a worker had done that has ended meanwhile (pg_terminate_backend) is
+        // lost. Plain C here.
         for (const OpenSession &session : open_sessions())
             if (!is_running(session))
-                ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                                errmsg("could not finish the work in another database"),
-                                errdetail("The background worker for the database with OID %u has ended.", session.header->database),
-                                errhint("Try again.")));
+                ereport(ERROR,
+                        (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                         errmsg("could not finish the work in another database"),
+                         errdetail("The background worker for the database with OID %u has ended.",
+                                   session.header->database),
+                         errhint("Try again.")));
     } else if (event == XACT_EVENT_COMMIT)
         end_where(all, Decision::commit);
     else if (event == XACT_EVENT_ABORT)
@@ -242,13 +250,15 @@ void transaction_callback(XactEvent event, void *) {
                         errmsg("cannot PREPARE a transaction that works in other databases")));
 }
 
-void subtransaction_callback(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *) {
+void subtransaction_callback(SubXactEvent event, SubTransactionId id, SubTransactionId parent,
+                             void *) {
     if (open_sessions().empty()) return;
     if (event == SUBXACT_EVENT_COMMIT_SUB) {
         for (OpenSession &session : open_sessions())
             if (session.subtransaction == id) session.subtransaction = parent;
     } else if (event == SUBXACT_EVENT_ABORT_SUB) {
-        end_where([id](const OpenSession &session) { return session.subtransaction == id; }, Decision::abort);
+        end_where([id](const OpenSession &session) { return session.subtransaction == id; },
+                  Decision::abort);
     }
 }
 
@@ -259,7 +269,8 @@ void subtransaction_callback(SubXactEvent event, SubTransactionId id, SubTransac
 // The first column of the first row, null when there is none. Plain C.
 const char *execute_statement(const char *statement) {
     SetCurrentStatementStartTimestamp();
-    // Once the leader has committed, this commit must not fail: no serialization failures, no constraints put off.
+    // Once the leader has committed, this commit must not fail: no serialization failures, no
+    // constraints put off.
     SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_SESSION);
     StartTransactionCommand();
     SPI_connect();
@@ -275,7 +286,8 @@ const char *execute_statement(const char *statement) {
 
 Json error_of(const pg::BackendError &error) {
     auto text = [](const char *bytes) { return std::string(bytes == nullptr ? "" : bytes); };
-    Error plain{ErrorCode::wrong_state, text(error.data->message), text(error.data->detail), text(error.data->hint)};
+    Error plain{ErrorCode::wrong_state, text(error.data->message), text(error.data->detail),
+                text(error.data->hint)};
     return Json{{"error", error_to_json(plain)}};
 }
 
@@ -286,11 +298,13 @@ Decision wait_for_decision(Header *header) {
         if (decision != Decision::none) return decision;
         if (BackendPidGetProc(header->leader_pid) == nullptr) {
             // Its decision may have come between the two looks.
-            const bool commit = pg_atomic_read_u32(&header->decision) == static_cast<std::uint32_t>(Decision::commit);
+            const bool commit = pg_atomic_read_u32(&header->decision) ==
+                                static_cast<std::uint32_t>(Decision::commit);
             return commit ? Decision::commit : Decision::abort;
         }
         pg::call([] {
-            (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 1000, PG_WAIT_EXTENSION);
+            (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 1000,
+                            PG_WAIT_EXTENSION);
             ResetLatch(MyLatch);
             CHECK_FOR_INTERRUPTS();
         });
@@ -337,8 +351,8 @@ struct Served {
 
 std::vector<Database> all_databases() {
     std::vector<Database> databases;
-    for (const pg::Row &row : pg::query(
-             "SELECT oid, datname FROM pg_catalog.pg_database WHERE datconnlimit OPERATOR(pg_catalog.<>) -2 ORDER BY datname"))
+    for (const pg::Row &row : pg::query("SELECT oid, datname FROM pg_catalog.pg_database WHERE "
+                                        "datconnlimit OPERATOR(pg_catalog.<>) -2 ORDER BY datname"))
         databases.push_back({static_cast<Oid>(std::stoul(*row[0])), *row[1]});
     return databases;
 }
@@ -355,19 +369,25 @@ Result<pg::Value> ask_database(const Database &database, const std::string &sql)
 }
 
 Result<void> execute_in_database(const Database &database, Oid role, const std::string &sql) {
-    if (pg::query("SELECT FROM pg_catalog.pg_database WHERE oid OPERATOR(pg_catalog.=) $1::pg_catalog.oid AND datallowconn"
+    if (pg::query("SELECT FROM pg_catalog.pg_database WHERE oid OPERATOR(pg_catalog.=) "
+                  "$1::pg_catalog.oid AND datallowconn"
                   "   AND pg_catalog.has_database_privilege($2::pg_catalog.oid, oid, 'CONNECT')",
                   {std::to_string(database.oid), std::to_string(role)})
             .empty())
-        return fail(ErrorCode::permission_denied, "permission denied for database \"" + database.name + "\"",
+        return fail(ErrorCode::permission_denied,
+                    "permission denied for database \"" + database.name + "\"",
                     "The role may not connect to it, or it accepts no connections.",
                     "GRANT CONNECT ON DATABASE, or leave the database out.");
-    // Two workers in one database would wait for each other's locks, and for us, where the deadlock detector does not look.
+    // Two workers in one database would wait for each other's locks, and for us, where the deadlock
+    // detector does not look.
     for (const OpenSession &session : open_sessions())
         if (session.header->database == database.oid)
-            return fail(ErrorCode::wrong_state,
-                        "this transaction has created extensions in database \"" + database.name + "\" already", "",
-                        "COMMIT first, or name all extensions in one call: pgx.create(ARRAY[...], ...).");
+            return fail(
+                ErrorCode::wrong_state,
+                "this transaction has created extensions in database \"" + database.name +
+                    "\" already",
+                "",
+                "COMMIT first, or name all extensions in one call: pgx.create(ARRAY[...], ...).");
     open_sessions().reserve(open_sessions().size() + 1);
     (void)TRY(run(database, role, sql, true));
     return {};
@@ -400,7 +420,8 @@ void pgx_database_session_main(Datum argument) {
     // Looking is allowed everywhere, working only where connections are.
     BackgroundWorkerInitializeConnectionByOid(
         header->database, header->role,
-        BGWORKER_BYPASS_ROLELOGINCHECK | (header->waits_for_decision ? 0 : BGWORKER_BYPASS_ALLOWCONN));
+        BGWORKER_BYPASS_ROLELOGINCHECK |
+            (header->waits_for_decision ? 0 : BGWORKER_BYPASS_ALLOWCONN));
     pg::guarded(
         "could not work for another database",
         [](void *data) {

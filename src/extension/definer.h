@@ -1,8 +1,9 @@
 // definer.h - the owner's rights, for functions that also have to know who calls.
 //
-// SECURITY DEFINER hides the caller: inside such a function the "outer user" is that of the session, not of whatever function
-// or maintenance command called it. Functions that act for the caller as well (install with create_in, apply) are SECURITY
-// INVOKER, take the owner's rights themselves, and so know from whom.
+// SECURITY DEFINER hides the caller: inside such a function the "outer user" is that of the
+// session, not of whatever function or maintenance command called it. Functions that act for the
+// caller as well (install with create_in, apply) are SECURITY INVOKER, take the owner's rights
+// themselves, and so know from whom.
 #pragma once
 
 #include "extension/door.h"

@@ -1,7 +1,8 @@
 // doctor.cpp - doctor(): everything that can be wrong, a row a check.
 //
-// A check is a function that returns findings; adding one is writing it and naming it in the table at the end. A check that fails itself is
-// a finding too, so one broken thing does not hide the others.
+// A check is a function that returns findings; adding one is writing it and naming it in the table
+// at the end. A check that cannot be made is a finding too, so one broken thing does not hide the
+// others.
 #include "extension/door.h"
 
 #include <dirent.h>
@@ -46,30 +47,37 @@ using Findings = Result<std::vector<Finding>>;
 Findings check_helper(Examination &) {
     const std::string path = TRY(helper_path());
     if (access(path.c_str(), X_OK) != 0)
-        return std::vector<Finding>{{"error", "The helper program \"" + path + "\" cannot be executed.",
-                                     "Install pgx completely (make install), or set pgx.helper_path."}};
+        return std::vector<Finding>{
+            {"error", "The helper program \"" + path + "\" cannot be executed.",
+             "Install pgx completely (make install), or set pgx.helper_path."}};
     return std::vector<Finding>{{"ok", path}};
 }
 
 Findings check_directory(Examination &examination) {
     const std::string &root = examination.layout.root;
     std::optional<FileInfo> info = TRY(real_file_system().info(root));
-    if (!info) return std::vector<Finding>{{"warning", "\"" + root + "\" does not exist yet.", "SELECT pgx.setup();"}};
+    if (!info)
+        return std::vector<Finding>{
+            {"warning", "\"" + root + "\" does not exist yet.", "SELECT pgx.setup();"}};
     if (info->owner != geteuid() || (info->mode & 0022) != 0)
-        return std::vector<Finding>{{"error", "\"" + root + "\" is not the server's alone.",
-                                     "Change its owner to the server's user and its mode to 0700."}};
+        return std::vector<Finding>{
+            {"error", "\"" + root + "\" is not the server's alone.",
+             "Change its owner to the server's user and its mode to 0700."}};
     if (!TRY(real_file_system().info(examination.layout.library())))
-        return std::vector<Finding>{{"warning", "\"" + root + "\" is not set up yet.", "SELECT pgx.setup();"}};
+        return std::vector<Finding>{
+            {"warning", "\"" + root + "\" is not set up yet.", "SELECT pgx.setup();"}};
     if (access(examination.layout.library().c_str(), W_OK) != 0)
-        return std::vector<Finding>{{"error", "\"" + root + "\" is not writable.", "Change its mode, or the mount."}};
+        return std::vector<Finding>{
+            {"error", "\"" + root + "\" is not writable.", "Change its mode, or the mount."}};
     return std::vector<Finding>{{"ok", root}};
 }
 
 Findings check_exec(Examination &examination) {
     struct statvfs volume {};
     if (statvfs(examination.layout.root.c_str(), &volume) == 0 && (volume.f_flag & ST_NOEXEC) != 0)
-        return std::vector<Finding>{{"error", "The file system is mounted noexec, so libraries cannot be loaded.",
-                                     "Remount it without noexec, or set pgx.directory to another place."}};
+        return std::vector<Finding>{
+            {"error", "The file system is mounted noexec, so libraries cannot be loaded.",
+             "Remount it without noexec, or set pgx.directory to another place."}};
     return std::vector<Finding>{{"ok", "Libraries can be loaded from there."}};
 }
 
@@ -79,7 +87,9 @@ Findings check_space(Examination &examination) {
     if (statvfs(examination.layout.root.c_str(), &volume) != 0) return std::vector<Finding>{};
     const std::uint64_t free_bytes = static_cast<std::uint64_t>(volume.f_bavail) * volume.f_frsize;
     const std::string detail = format_bytes(free_bytes) + " are free.";
-    if (free_bytes < little) return std::vector<Finding>{{"warning", detail, "Make room: a full disk stops PostgreSQL too."}};
+    if (free_bytes < little)
+        return std::vector<Finding>{
+            {"warning", detail, "Make room: a full disk stops PostgreSQL too."}};
     return std::vector<Finding>{{"ok", detail}};
 }
 
@@ -93,35 +103,53 @@ Findings check_path(const char *name, const std::string &element) {
     if (!contains(rows.at(0)[0]) && !TRY(real_file_system().info(element)))
         return std::vector<Finding>{{"warning", "pgx is not set up yet.", "SELECT pgx.setup();"}};
     if (!contains(rows.at(0)[0]))
-        findings.push_back({"error", std::string(name) + " does not contain \"" + element + "\" in this session.", "SELECT pgx.setup();"});
+        findings.push_back(
+            {"error", std::string(name) + " does not contain \"" + element + "\" in this session.",
+             "SELECT pgx.setup();"});
     for (const pg::Row &row : pg::query(
-             "SELECT coalesce(' of database \"' || d.datname || '\"', '') || coalesce(' of role \"' || r.rolname || '\"', ''),"
+             "SELECT coalesce(' of database \"' || d.datname || '\"', '') || coalesce(' of role "
+             "\"' || r.rolname || '\"', ''),"
              "       pg_catalog.substr(c, pg_catalog.strpos(c, '=') + 1)"
-             "  FROM pg_catalog.pg_db_role_setting AS s CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS c"
+             "  FROM pg_catalog.pg_db_role_setting AS s CROSS JOIN LATERAL "
+             "pg_catalog.unnest(s.setconfig) AS c"
              "  LEFT JOIN pg_catalog.pg_database AS d ON d.oid OPERATOR(pg_catalog.=) s.setdatabase"
              "  LEFT JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) s.setrole"
              " WHERE pg_catalog.split_part(c, '=', 1) OPERATOR(pg_catalog.=) $1",
              {name}))
         if (!contains(row[1]))
-            findings.push_back({"warning", "The setting " + std::string(name) + row[0].value_or("") + " leaves \"" + element + "\" out.",
-                                "Add the directory there, or take the setting back (ALTER DATABASE or ROLE ... RESET)."});
+            findings.push_back({"warning",
+                                "The setting " + std::string(name) + row[0].value_or("") +
+                                    " leaves \"" + element + "\" out.",
+                                "Add the directory there, or take the setting back (ALTER DATABASE "
+                                "or ROLE ... RESET)."});
     if (findings.empty()) findings.push_back({"ok", rows[0][0].value_or("")});
     return findings;
 }
 
-Findings check_control_path(Examination &examination) { return check_path("extension_control_path", examination.layout.share()); }
-Findings check_library_path(Examination &examination) { return check_path("dynamic_library_path", examination.layout.library()); }
+Findings check_control_path(Examination &examination) {
+    return check_path("extension_control_path", examination.layout.share());
+}
+Findings check_library_path(Examination &examination) {
+    return check_path("dynamic_library_path", examination.layout.library());
+}
 
 Findings check_shadowed(Examination &) {
     std::vector<Finding> findings;
-    for (const pg::Row &row : pg::query_latest("SELECT extension, NULL FROM pgx.installed_extensions UNION ALL "
-                                               "SELECT NULL, pg_catalog.substr(path, 5) FROM pgx.files WHERE kind OPERATOR(pg_catalog.=) 'library' ORDER BY 1, 2")) {
-        std::optional<std::string> where = row[0] ? TRY(server_extension_directory(*row[0])) : TRY(server_library_directory(*row[1]));
+    for (const pg::Row &row :
+         pg::query_latest("SELECT extension, NULL FROM pgx.installed_extensions UNION ALL "
+                          "SELECT NULL, pg_catalog.substr(path, 5) FROM pgx.files WHERE kind "
+                          "OPERATOR(pg_catalog.=) 'library' ORDER BY 1, 2")) {
+        std::optional<std::string> where = row[0] ? TRY(server_extension_directory(*row[0]))
+                                                  : TRY(server_library_directory(*row[1]));
         if (where)
-            findings.push_back({"warning", (row[0] ? "Extension \"" + *row[0] : "Library \"" + *row[1]) + "\" is also in \"" + *where + "\", which PostgreSQL searches first.",
-                                "Remove one of the two: pgx.remove(name), or the other one's package."});
+            findings.push_back(
+                {"warning",
+                 (row[0] ? "Extension \"" + *row[0] : "Library \"" + *row[1]) + "\" is also in \"" +
+                     *where + "\", which PostgreSQL searches first.",
+                 "Remove one of the two: pgx.remove(name), or the other one's package."});
     }
-    if (findings.empty()) findings.push_back({"ok", "No name of pgx's is found elsewhere on the paths."});
+    if (findings.empty())
+        findings.push_back({"ok", "No name of pgx's is found elsewhere on the paths."});
     return findings;
 }
 
@@ -132,10 +160,14 @@ Findings check_integrity(Examination &examination) {
         packages++;
         files += package.files;
         if (!package.deviations.empty())
-            findings.push_back({"error", count_of(package.deviations.size(), "file") + " of \"" + package.package + "\" deviate from the record.",
+            findings.push_back({"error",
+                                count_of(package.deviations.size(), "file") + " of \"" +
+                                    package.package + "\" deviate from the record.",
                                 "SELECT * FROM pgx.repair('" + package.package + "');"});
     }
-    if (findings.empty()) findings.push_back({"ok", count_of(files, "file") + " of " + count_of(packages, "package") + (files == 1 ? " is as recorded." : " are as recorded.")});
+    if (findings.empty())
+        findings.push_back({"ok", count_of(files, "file") + " of " + count_of(packages, "package") +
+                                      (files == 1 ? " is as recorded." : " are as recorded.")});
     return findings;
 }
 
@@ -144,32 +176,42 @@ Findings check_orphans(Examination &examination) {
     if (orphans.empty()) return std::vector<Finding>{{"ok", "Every file belongs to a package."}};
     const std::size_t count = orphans.size();
     if (count > 5) orphans.resize(5);
-    return std::vector<Finding>{{"warning", count_of(count, "file") + " without a package, among them " + quoted_list(orphans) + ".",
-                                 "SELECT * FROM pgx.sync(); takes up again what has a receipt, and removes the rest."}};
+    return std::vector<Finding>{
+        {"warning",
+         count_of(count, "file") + " without a package, among them " + quoted_list(orphans) + ".",
+         "SELECT * FROM pgx.sync(); takes up again what has a receipt, and removes the rest."}};
 }
 
 Findings check_interrupted(Examination &examination) {
-    std::vector<std::string> changes = TRY(FileChange::interrupted(real_file_system(), examination.layout));
+    std::vector<std::string> changes =
+        TRY(FileChange::interrupted(real_file_system(), examination.layout));
     std::erase_if(changes, [](const std::string &change) { return is_pending(change); });
     if (changes.empty()) return std::vector<Finding>{{"ok", "No change is unfinished."}};
-    return std::vector<Finding>{{"warning", "Unfinished: " + quoted_list(changes) + ". Another session may be at work.",
-                                 "The next call that changes something finishes or undoes it, for example SELECT pgx.setup();"}};
+    return std::vector<Finding>{
+        {"warning", "Unfinished: " + quoted_list(changes) + ". Another session may be at work.",
+         "The next call that changes something finishes or undoes it, for example SELECT "
+         "pgx.setup();"}};
 }
 
 // Libraries that were replaced or removed and that running processes still have mapped.
 Findings check_stale_libraries(Examination &examination) {
     std::vector<Finding> findings;
-    for (const pg::Row &row : pg::query("SELECT pid FROM pg_catalog.pg_stat_activity ORDER BY pid")) {
+    for (const pg::Row &row :
+         pg::query("SELECT pid FROM pg_catalog.pg_stat_activity ORDER BY pid")) {
         std::ifstream maps("/proc/" + *row[0] + "/maps");
         std::set<std::string> stale;
         for (std::string line; std::getline(maps, line);) {
             const std::size_t path = line.find(examination.layout.library());
             if (path != std::string::npos && line.ends_with(" (deleted)"))
-                stale.insert(line.substr(line.rfind('/') + 1, line.size() - 10 - line.rfind('/') - 1));
+                stale.insert(
+                    line.substr(line.rfind('/') + 1, line.size() - 10 - line.rfind('/') - 1));
         }
         for (const std::string &library : stale)
-            findings.push_back({"warning", "Process " + *row[0] + " still runs the old \"" + library + "\".",
-                                "It goes on with the old version until it reconnects: SELECT pg_terminate_backend(" + *row[0] + ");"});
+            findings.push_back({"warning",
+                                "Process " + *row[0] + " still runs the old \"" + library + "\".",
+                                "It goes on with the old version until it reconnects: SELECT "
+                                "pg_terminate_backend(" +
+                                    *row[0] + ");"});
     }
     if (findings.empty()) findings.push_back({"ok", "No process runs a replaced library."});
     return findings;
@@ -179,16 +221,24 @@ Findings check_preload(Examination &examination) {
     std::vector<Finding> findings;
     std::vector<std::string> directories = other_library_directories();
     directories.push_back(examination.layout.library());
-    for (const pg::Row &row : pg::query("SELECT name, setting FROM pg_catalog.pg_file_settings WHERE name OPERATOR(pg_catalog.~~) '%_preload_libraries' AND error IS NULL"))
+    for (const pg::Row &row :
+         pg::query("SELECT name, setting FROM pg_catalog.pg_file_settings WHERE name "
+                   "OPERATOR(pg_catalog.~~) '%_preload_libraries' AND error IS NULL"))
         for (std::string library : split_library_list(row[1].value_or(""))) {
             if (library.starts_with("$libdir/")) library.erase(0, 8);
             const std::string file = library.ends_with(".so") ? library : library + ".so";
             bool found = false;
             for (const std::string &directory : directories)
-                found = found || TRY(real_file_system().info(library.starts_with('/') ? file : join_path(directory, file))).has_value();
+                found =
+                    found || TRY(real_file_system().info(
+                                     library.starts_with('/') ? file : join_path(directory, file)))
+                                 .has_value();
             if (!found)
-                findings.push_back({"error", "Setting " + *row[0] + " names \"" + library + "\", and there is no such library: the server would not start again.",
-                                    "Take it out of the setting, or install the package that has it."});
+                findings.push_back(
+                    {"error",
+                     "Setting " + *row[0] + " names \"" + library +
+                         "\", and there is no such library: the server would not start again.",
+                     "Take it out of the setting, or install the package that has it."});
         }
     if (findings.empty()) findings.push_back({"ok", "Every library to be preloaded is there."});
     return findings;
@@ -198,34 +248,46 @@ Findings check_registries(Examination &examination) {
     std::vector<Finding> findings;
     Platform platform = host_platform();
     platform.postgres_major = examination.layout.postgres_major;
-    for (const pg::Row &row : pg::query("SELECT name, kind, source, state, enabled, pg_catalog.date_trunc('second', pg_catalog.now() OPERATOR(pg_catalog.-) refreshed_at)::pg_catalog.text,"
-                                        "       refreshed_at OPERATOR(pg_catalog.<) (pg_catalog.now() OPERATOR(pg_catalog.-) '7 days'::pg_catalog.interval) FROM pgx.registries ORDER BY name")) {
+    for (const pg::Row &row : pg::query(
+             "SELECT name, kind, source, state, enabled, pg_catalog.date_trunc('second', "
+             "pg_catalog.now() OPERATOR(pg_catalog.-) refreshed_at)::pg_catalog.text,"
+             "       refreshed_at OPERATOR(pg_catalog.<) (pg_catalog.now() OPERATOR(pg_catalog.-) "
+             "'7 days'::pg_catalog.interval) FROM pgx.registries ORDER BY name")) {
         const std::string who = "Registry \"" + *row[0] + "\" ";
         if (row[4] != "t") {
             findings.push_back({"ok", who + "is disabled."});
             continue;
         }
-        // A refresh whose rows nobody keeps: reachable means that its metadata can be read and verified.
+        // A refresh whose rows nobody keeps: reachable means that its metadata can be read and
+        // verified.
         const Json request = {{"op", "refresh"},
                               {"platform", to_json(platform)},
                               {"cache", examination.layout.cache()},
                               {"extension_names", "auto"},
-                              {"registry", {{"name", *row[0]}, {"kind", *row[1]}, {"source", row[2].value_or("")}, {"state", row[3].value_or("")}}}};
+                              {"registry",
+                               {{"name", *row[0]},
+                                {"kind", *row[1]},
+                                {"source", row[2].value_or("")},
+                                {"state", row[3].value_or("")}}}};
         Result<Json> answer = run_helper(request, examination.progress);
         if (!answer) {
             if (answer.error().code == ErrorCode::cancelled) return fail(std::move(answer).error());
             const Error &error = answer.error();
-            findings.push_back({"error", who + "cannot be used: " + error.message + ". " + error.detail,
+            findings.push_back({"error",
+                                who + "cannot be used: " + error.message + ". " + error.detail,
                                 error.hint.empty() ? error_info(error.code).remedy : error.hint});
         } else if (!row[5]) {
-            findings.push_back({"warning", who + "was never read.", "SELECT * FROM pgx.refresh();"});
+            findings.push_back(
+                {"warning", who + "was never read.", "SELECT * FROM pgx.refresh();"});
         } else if (row[6] == "t") {
-            findings.push_back({"warning", who + "was read " + *row[5] + " ago.", "SELECT * FROM pgx.refresh();"});
+            findings.push_back(
+                {"warning", who + "was read " + *row[5] + " ago.", "SELECT * FROM pgx.refresh();"});
         } else {
             findings.push_back({"ok", who + "is reachable; it was read " + *row[5] + " ago."});
         }
     }
-    if (findings.empty()) findings.push_back({"ok", "No registry yet; the first install adds this host's own."});
+    if (findings.empty())
+        findings.push_back({"ok", "No registry yet; the first install adds this host's own."});
     return findings;
 }
 
@@ -261,11 +323,15 @@ PGX_FUNCTION(pgx_doctor) {
         pg::check_for_interrupts();
         Findings findings = check.run(examination);
         if (!findings) {
-            rows.add({check.name, "error", "It could not be checked: " + findings.error().message + ".", {}});
+            rows.add({check.name,
+                      "error",
+                      "It could not be checked: " + findings.error().message + ".",
+                      {}});
             continue;
         }
         for (const Finding &finding : *findings)
-            rows.add({check.name, finding.status, finding.detail, finding.remedy.empty() ? pg::Value{} : finding.remedy});
+            rows.add({check.name, finding.status, finding.detail,
+                      finding.remedy.empty() ? pg::Value{} : finding.remedy});
     }
     return rows.done();
 }

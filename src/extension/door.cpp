@@ -43,10 +43,9 @@ struct Message {
 };
 
 void report(const Message &message) {
-    ereport(message.level,
-            (errmsg_internal("%s", message.text),
-             *message.detail != '\0' ? errdetail_internal("%s", message.detail) : 0,
-             *message.hint != '\0' ? errhint("%s", message.hint) : 0));
+    ereport(message.level, (errmsg_internal("%s", message.text),
+                            *message.detail != '\0' ? errdetail_internal("%s", message.detail) : 0,
+                            *message.hint != '\0' ? errhint("%s", message.hint) : 0));
 }
 
 void send(int level, const std::string &text, const std::string &detail, const std::string &hint) {
@@ -108,7 +107,8 @@ void flatten_current_exception(PlainFailure *failure) noexcept {
 
 void raise(const PlainFailure *failure) {
     if (failure->backend_error != nullptr) ReThrowError(failure->backend_error);
-    // A cancel is PostgreSQL's to report: it knows whether it was the user, a timeout or a shutdown.
+    // A cancel is PostgreSQL's to report: it knows whether it was the user, a timeout or a
+    // shutdown.
     if (failure->cancelled) CHECK_FOR_INTERRUPTS();
     char *message = adopt_text(failure->message);
     char *detail = adopt_text(failure->detail);
@@ -136,13 +136,14 @@ void guarded(const char *doing, Result<void> (*body)(void *), void *argument) no
     } catch (...) {
         flatten_current_exception(&failure);
     }
-    const char *text = failure.backend_error != nullptr ? failure.backend_error->message
-                                                        : failure.message;
+    const char *text =
+        failure.backend_error != nullptr ? failure.backend_error->message : failure.message;
     const char *detail = failure.detail != nullptr ? failure.detail : "";
     try {
         call([&] {
-            ereport(LOG, (errmsg_internal("%s: %s", doing, text != nullptr ? text : "out of memory"),
-                          *detail != '\0' ? errdetail_internal("%s", detail) : 0));
+            ereport(LOG,
+                    (errmsg_internal("%s: %s", doing, text != nullptr ? text : "out of memory"),
+                     *detail != '\0' ? errdetail_internal("%s", detail) : 0));
         });
     } catch (...) {
         // Nothing can be said any more; the journal on disk says it to the next caller.

@@ -4,16 +4,19 @@
 // frames.  So:
 //
 //   Door 1, C++ to PostgreSQL:  pg::call([&] { return SomeBackendFunction(...); })
-//       runs the body under a guard.  If the body raises an error, the guard's own frame catches the jump and throws
-//       BackendError.  The body holds C calls and plain locals only: an object with a destructor in it would be
-//       skipped by the jump.  What a body returns must be trivially copyable.
+//       runs the body under a guard.  If the body raises an error, the guard's own frame catches
+//       the jump and throws BackendError.  The body holds C calls and plain locals only: an object
+//       with a destructor in it would be skipped by the jump.  What a body returns must be
+//       trivially copyable.
 //
 //   Door 2, PostgreSQL to C++:  PGX_FUNCTION(name) { ... }  and  pg::guarded(...) for callbacks
-//       runs a C++ body that returns Result.  Any failure (an Error value, a BackendError, any other
-//       exception) is flattened into plain data, all C++ scopes are left, and only then is the error raised.
+//       runs a C++ body that returns Result.  Any failure (an Error value, a BackendError, any
+//       other exception) is flattened into plain data, all C++ scopes are left, and only then is
+//       the error raised.
 //
-// A BackendError that reached door 2 is re-thrown whole, with its own SQLSTATE and context.  The road not taken is PG_TRY in C++
-// code: it is correct only as long as nobody adds a return, a throw or a string to the wrong block.
+// A BackendError that reached door 2 is re-thrown whole, with its own SQLSTATE and context.  The
+// road not taken is PG_TRY in C++ code: it is correct only as long as nobody adds a return, a throw
+// or a string to the wrong block.
 #pragma once
 
 #include "extension/backend.h"
@@ -25,8 +28,8 @@
 
 namespace pgx::pg {
 
-// An error that PostgreSQL raised while C++ had called it. Owns nothing: the data lives in the memory
-// context that was current at the call.
+// An error that PostgreSQL raised while C++ had called it. Owns nothing: the data lives in the
+// memory context that was current at the call.
 class BackendError : public std::exception {
    public:
     explicit BackendError(ErrorData *error_data) : data(error_data) {}
@@ -53,8 +56,8 @@ class BackendState {
     MemoryContext memory_;
 };
 
-// Takes the pending error out of PostgreSQL's error state into `context` and throws it. std::bad_alloc when there is
-// no memory for that.
+// Takes the pending error out of PostgreSQL's error state into `context` and throws it.
+// std::bad_alloc when there is no memory for that.
 [[noreturn]] void throw_backend_error(MemoryContext context);
 
 // Door 1.
@@ -107,13 +110,15 @@ using FunctionBody = Result<Datum> (*)(FunctionCallInfo);
 // Door 2 for SQL functions.
 Datum enter(FunctionBody body, FunctionCallInfo fcinfo);
 
-// Door 2 for callbacks that must never raise (transaction callbacks: an error there is a PANIC). What goes wrong is
-// logged, at LOG, with `doing` in front.
+// Door 2 for callbacks that must never raise (transaction callbacks: an error there is a PANIC).
+// What goes wrong is logged, at LOG, with `doing` in front.
 void guarded(const char *doing, Result<void> (*body)(void *), void *argument) noexcept;
 
 // A message for the client. Texts are copied.
-void notice(const std::string &message, const std::string &detail = {}, const std::string &hint = {});
-void warning(const std::string &message, const std::string &detail = {}, const std::string &hint = {});
+void notice(const std::string &message, const std::string &detail = {},
+            const std::string &hint = {});
+void warning(const std::string &message, const std::string &detail = {},
+             const std::string &hint = {});
 
 // Lets PostgreSQL act on a cancel or terminate request that has arrived.
 inline void check_for_interrupts() {
@@ -123,12 +128,12 @@ inline void check_for_interrupts() {
 }  // namespace pgx::pg
 
 // Declares an SQL-callable function whose body follows and returns Result<Datum>.
-#define PGX_FUNCTION(name)                                                           \
-    static ::pgx::Result<Datum> name##_body(FunctionCallInfo fcinfo);                \
-    extern "C" {                                                                     \
-    PG_FUNCTION_INFO_V1(name);                                                       \
-    PGDLLEXPORT Datum name(FunctionCallInfo fcinfo) {                                \
-        return ::pgx::pg::enter(name##_body, fcinfo);                                \
-    }                                                                                \
-    }                                                                                \
+#define PGX_FUNCTION(name)                                            \
+    static ::pgx::Result<Datum> name##_body(FunctionCallInfo fcinfo); \
+    extern "C" {                                                      \
+    PG_FUNCTION_INFO_V1(name);                                        \
+    PGDLLEXPORT Datum name(FunctionCallInfo fcinfo) {                 \
+        return ::pgx::pg::enter(name##_body, fcinfo);                 \
+    }                                                                 \
+    }                                                                 \
     static ::pgx::Result<Datum> name##_body([[maybe_unused]] FunctionCallInfo fcinfo)

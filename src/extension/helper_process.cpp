@@ -58,7 +58,8 @@ Result<Descriptor> request_file(const std::string &request) {
     while (written < request.size()) {
         ssize_t count = write(file.get(), request.data() + written, request.size() - written);
         if (count < 0 && errno == EINTR) continue;
-        if (count < 0) return fail(system_error("could not write the request to the helper", errno));
+        if (count < 0)
+            return fail(system_error("could not write the request to the helper", errno));
         written += static_cast<std::size_t>(count);
     }
     (void)lseek(file.get(), 0, SEEK_SET);
@@ -92,7 +93,8 @@ class Child {
         pid_ = -1;
         return status;
     }
-    // Gives a child that has closed its output a moment to end by itself, so that its exit status tells something.
+    // Gives a child that has closed its output a moment to end by itself, so that its exit status
+    // tells something.
     int finish() {
         for (int i = 0; i < 200; i++) {
             siginfo_t info{};
@@ -135,26 +137,28 @@ Result<Child> Child::start(const std::string &program, const Descriptor &input) 
     SpawnActions spawn;
     posix_spawn_file_actions_adddup2(&spawn.actions_, input.get(), STDIN_FILENO);
     posix_spawn_file_actions_adddup2(&spawn.actions_, write_end.get(), STDOUT_FILENO);
-    // Standard error stays: the server's log. A group of its own, so that it can be ended with what it
-    // started; default signal handling, because a backend ignores and blocks some.
+    // Standard error stays: the server's log. A group of its own, so that it can be ended with what
+    // it started; default signal handling, because a backend ignores and blocks some.
     sigset_t none, all;
     sigemptyset(&none);
     sigfillset(&all);
     posix_spawnattr_setsigmask(&spawn.attributes_, &none);
     posix_spawnattr_setsigdefault(&spawn.attributes_, &all);
     posix_spawnattr_setpgroup(&spawn.attributes_, 0);
-    posix_spawnattr_setflags(&spawn.attributes_,
-                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+    posix_spawnattr_setflags(
+        &spawn.attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
 
     std::string parent = std::to_string(getpid());
     char *arguments[] = {const_cast<char *>("pgx"), const_cast<char *>("helper"),
                          const_cast<char *>("--parent"), parent.data(), nullptr};
     pid_t pid = -1;
-    int error = posix_spawn(&pid, program.c_str(), &spawn.actions_, &spawn.attributes_, arguments, environ);
+    int error =
+        posix_spawn(&pid, program.c_str(), &spawn.actions_, &spawn.attributes_, arguments, environ);
     if (error != 0) {
         Error why = system_error("could not start the helper program \"" + program + "\"", error);
         why.code = ErrorCode::helper_failed;
-        why.hint = "It is installed by \"make install\" together with the extension; see pgx.helper_path.";
+        why.hint =
+            "It is installed by \"make install\" together with the extension; see pgx.helper_path.";
         return fail(std::move(why));
     }
     return Child(pid, std::move(read_end));
@@ -217,7 +221,8 @@ Result<Json> Conversation::run() {
         }
     }
     if (result_) return std::move(*result_);
-    return fail(helper_error("the helper program ended without an answer", describe(child_.finish())));
+    return fail(
+        helper_error("the helper program ended without an answer", describe(child_.finish())));
 }
 
 Result<bool> Conversation::receive() {
@@ -229,14 +234,16 @@ Result<bool> Conversation::receive() {
     received_ += static_cast<std::uint64_t>(count);
     buffer_.append(chunk, static_cast<std::size_t>(count));
     if (received_ > output_limit)
-        return fail(helper_error("the helper program says too much", "Its answer is longer than 1 GB."));
+        return fail(
+            helper_error("the helper program says too much", "Its answer is longer than 1 GB."));
 
     std::size_t begin = 0;
     for (std::size_t end; (end = buffer_.find('\n', begin)) != std::string::npos; begin = end + 1)
         TRY(handle(buffer_.substr(begin, end - begin)));
     buffer_.erase(0, begin);
     if (buffer_.size() > protocol_line_limit)
-        return fail(helper_error("the helper program says too much", "A line of its answer has no end."));
+        return fail(
+            helper_error("the helper program says too much", "A line of its answer has no end."));
     return true;
 }
 
@@ -252,10 +259,12 @@ Result<void> Conversation::handle(const std::string &line) {
     }
     const std::string event = TRY(json_string(*message, "event", ""));
     if (event == "progress") {
-        progress_.report(TRY(json_string(*message, "phase", "")), TRY(json_string(*message, "item", "")),
-                         TRY(json_unsigned(*message, "done", 0)), TRY(json_unsigned(*message, "total", 0)));
+        progress_.report(
+            TRY(json_string(*message, "phase", "")), TRY(json_string(*message, "item", "")),
+            TRY(json_unsigned(*message, "done", 0)), TRY(json_unsigned(*message, "total", 0)));
     } else if (event == "notice") {
-        pg::notice(TRY(json_string(*message, "message", "")), TRY(json_string(*message, "detail", "")),
+        pg::notice(TRY(json_string(*message, "message", "")),
+                   TRY(json_string(*message, "detail", "")),
                    TRY(json_string(*message, "hint", "")));
     } else if (event == "releases" && releases_) {
         TRY(releases_(line));
@@ -265,7 +274,8 @@ Result<void> Conversation::handle(const std::string &line) {
 
 }  // namespace
 
-Result<Json> run_helper(const Json &request, ProgressSlot &progress, const ReleasesHandler &releases) {
+Result<Json> run_helper(const Json &request, ProgressSlot &progress,
+                        const ReleasesHandler &releases) {
     const std::string program = TRY(helper_path());
     Descriptor input = TRY(request_file(dump_json(request)));
     Child child = TRY(Child::start(program, input));

@@ -23,12 +23,15 @@ void record_history(const HistoryEntry &entry) {
     };
     pg::query(
         "WITH entry AS ("
-        " INSERT INTO pgx.history (change, action, package, version, previous_version, registry, url, size, sha256, signer,"
+        " INSERT INTO pgx.history (change, action, package, version, previous_version, registry, "
+        "url, size, sha256, signer,"
         "                          \"session_user\", role, client)"
-        " VALUES ($1::pg_catalog.uuid, $2, $3, $4, $5, $6, $7, $8::pg_catalog.int8, $9, $10, SESSION_USER,"
+        " VALUES ($1::pg_catalog.uuid, $2, $3, $4, $5, $6, $7, $8::pg_catalog.int8, $9, $10, "
+        "SESSION_USER,"
         "         $11, pg_catalog.inet_client_addr()::pg_catalog.text)"
         " RETURNING change, at, action, package, version, previous_version, registry)"
-        "SELECT pg_catalog.pg_notify('pgx', pg_catalog.row_to_json(entry)::pg_catalog.text) FROM entry",
+        "SELECT pg_catalog.pg_notify('pgx', pg_catalog.row_to_json(entry)::pg_catalog.text) FROM "
+        "entry",
         {entry.change, entry.action, entry.package, entry.version, entry.previous_version,
          from_release(&Release::registry), from_release(&Release::url),
          entry.release ? pg::Value{std::to_string(entry.release->size)} : pg::Value{},

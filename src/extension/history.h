@@ -17,11 +17,12 @@ struct HistoryEntry {
     std::optional<Release> release;  // where the files came from
 };
 
-// A key for a new change. Keys of one backend sort in the order in which they were made: recovery undoes the newest first.
+// A key for a new change. Keys of one backend sort in the order in which they were made: recovery
+// undoes the newest first.
 std::string new_change();
 
-// Writes the row and tells listeners on channel "pgx", who hear of it at commit. For a change of files this is the commit record: it has to be
-// written by the subtransaction that changes them.
+// Writes the row and tells listeners on channel "pgx", who hear of it at commit. For a change of
+// files this is the commit record: it has to be written by the subtransaction that changes them.
 void record_history(const HistoryEntry &entry);
 
 }  // namespace pgx

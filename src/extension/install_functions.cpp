@@ -17,19 +17,22 @@ Result<std::vector<Wish>> wishes_argument(FunctionCallInfo fcinfo) {
     std::vector<Wish> wishes;
     for (std::string &name : pg::names_argument(fcinfo, 0)) {
         TRY(check_name("extension", name));
-        wishes.push_back({.name = std::move(name), .version = pg::text_argument(fcinfo, 1),
+        wishes.push_back({.name = std::move(name),
+                          .version = pg::text_argument(fcinfo, 1),
                           .registry = pg::text_argument(fcinfo, 2)});
     }
     if (wishes.empty())
         return fail(ErrorCode::invalid_argument, "no extension is named", "",
                     "For example: SELECT * FROM pgx.install('vector').");
     if (wishes.size() > 1 && wishes[0].version)
-        return fail(ErrorCode::invalid_argument, "one version cannot be meant for several extensions", "",
+        return fail(ErrorCode::invalid_argument,
+                    "one version cannot be meant for several extensions", "",
                     "Call pgx.install() once for each.");
     return wishes;
 }
 
-// What create_in is about: the extensions that were asked for, not what they require (CASCADE sees to that).
+// What create_in is about: the extensions that were asked for, not what they require (CASCADE sees
+// to that).
 std::vector<std::string> wanted_extensions(const Plan &plan) {
     std::vector<std::string> names;
     for (const Satisfied &satisfied : plan.satisfied)
@@ -53,13 +56,20 @@ PGX_FUNCTION(pgx_plan) {
     const Plan plan = TRY(prepare(wishes, layout, progress));
     for (const Satisfied &satisfied : plan.satisfied) {
         pg::Row row = satisfied_row(satisfied);
-        rows.add({row[0], row[1], row[2], satisfied.package.empty() ? pg::Value{} : satisfied.package, row[3], {}, {}});
+        rows.add({row[0],
+                  row[1],
+                  row[2],
+                  satisfied.package.empty() ? pg::Value{} : satisfied.package,
+                  row[3],
+                  {},
+                  {}});
     }
     for (const PlannedPackage &package : plan.packages) {
         const char *action = package.previous_version ? "update" : "install";
         for (const auto &[extension, version] : extensions_of(package))
-            rows.add({extension.empty() ? pg::Value{} : extension, because(action, package.required_by), version,
-                      package.release.package, package.release.origin(), format_bytes(package.release.size),
+            rows.add({extension.empty() ? pg::Value{} : extension,
+                      because(action, package.required_by), version, package.release.package,
+                      package.release.origin(), format_bytes(package.release.size),
                       std::to_string(package.receipt.files.size())});
     }
     return rows.done();
@@ -79,10 +89,12 @@ PGX_FUNCTION(pgx_install) {
     // It came because something else requires it, and now somebody wants it for itself.
     for (const Satisfied &satisfied : plan.satisfied)
         if (satisfied.by == Satisfied::By::installed && satisfied.required_by.empty())
-            pg::execute("UPDATE pgx.installed SET requested = true"
-                        " WHERE package OPERATOR(pg_catalog.=) $1 AND NOT requested",
-                        {satisfied.package});
-    if (!databases.empty()) TRY(create_in_databases(wanted_extensions(plan), databases, rights.caller(), nullptr));
+            pg::execute(
+                "UPDATE pgx.installed SET requested = true"
+                " WHERE package OPERATOR(pg_catalog.=) $1 AND NOT requested",
+                {satisfied.package});
+    if (!databases.empty())
+        TRY(create_in_databases(wanted_extensions(plan), databases, rights.caller(), nullptr));
     report(plan, "update", rows);
     return rows.done();
 }

@@ -24,7 +24,8 @@ bool is_done(const PlannedPackage &package) {
            installed->version == package.release.version;
 }
 
-// For a package that has libraries and no extension: output plugins, hooks. What they are for only their documentation tells.
+// For a package that has libraries and no extension: output plugins, hooks. What they are for only
+// their documentation tells.
 std::string modules_step(const Receipt &receipt) {
     std::vector<std::string> libraries;
     for (const ReceiptModule &module : receipt.modules) {
@@ -33,19 +34,21 @@ std::string modules_step(const Receipt &receipt) {
         libraries.push_back(std::move(name));
     }
     if (libraries.empty()) return "none";
-    return "none, " + std::string(libraries.size() == 1 ? "library " : "libraries ") + quoted_list(libraries) +
-           (libraries.size() == 1 ? " is" : " are") + " in place";
+    return "none, " + std::string(libraries.size() == 1 ? "library " : "libraries ") +
+           quoted_list(libraries) + (libraries.size() == 1 ? " is" : " are") + " in place";
 }
 
 Error changed_meanwhile(const std::string &package) {
-    return Error{ErrorCode::serialization_failure, "\"" + package + "\" was changed by another session meanwhile"};
+    return Error{ErrorCode::serialization_failure,
+                 "\"" + package + "\" was changed by another session meanwhile"};
 }
 
 // The plan was made before the downloads, without the lock.
 Result<void> check_unchanged(const PlannedPackage &package) {
     const std::optional<InstalledPackage> installed = find_installed(package.release.package);
     const bool is_there = installed && installed->package == package.release.package;
-    if (is_there != package.previous_version.has_value() || (is_there && installed->version != *package.previous_version))
+    if (is_there != package.previous_version.has_value() ||
+        (is_there && installed->version != *package.previous_version))
         return fail(changed_meanwhile(package.release.package));
     if (is_there) TRY(check_not_pinned(*installed));
     return {};
@@ -58,13 +61,15 @@ const char *done_word(const PlannedPackage &package, const std::string &action) 
 
 }  // namespace
 
-Result<Plan> prepare(const std::vector<Wish> &wishes, const DirectoryLayout &layout, ProgressSlot &progress) {
+Result<Plan> prepare(const std::vector<Wish> &wishes, const DirectoryLayout &layout,
+                     ProgressSlot &progress) {
     // What is there already needs no registry.
     bool registry_needed = false;
     for (const Wish &wish : wishes) {
         if (wish.release) continue;
-        registry_needed = registry_needed || wish.version || wish.registry ||
-                          (!find_installed(wish.name) && !TRY(server_extension_directory(wish.name)));
+        registry_needed =
+            registry_needed || wish.version || wish.registry ||
+            (!find_installed(wish.name) && !TRY(server_extension_directory(wish.name)));
     }
     if (registry_needed) TRY(ensure_refreshed(progress));
     return make_plan(wishes, layout, progress);
@@ -90,9 +95,11 @@ std::vector<std::pair<std::string, pg::Value>> extensions_of(const PlannedPackag
     return extensions;
 }
 
-Result<void> place(Plan &plan, const char *action, const DirectoryLayout &layout, ProgressSlot &progress) {
+Result<void> place(Plan &plan, const char *action, const DirectoryLayout &layout,
+                   ProgressSlot &progress) {
     if (plan.packages.empty()) return {};
-    // The lock comes after the downloads, so that nobody waits for a network, and stays to the end of the transaction.
+    // The lock comes after the downloads, so that nobody waits for a network, and stays to the end
+    // of the transaction.
     progress.report("lock", "", 0, 0);
     take_cluster_lock();
     TRY(recover(layout));
@@ -105,7 +112,8 @@ Result<void> place(Plan &plan, const char *action, const DirectoryLayout &layout
         if (package.was_done) continue;
         TRY(check_unchanged(package));
         progress.report("apply", package.release.package, 0, 0);
-        changes.push_back(TRY(record_installation(package, package.previous_version ? action : "install", layout)));
+        changes.push_back(TRY(
+            record_installation(package, package.previous_version ? action : "install", layout)));
     }
     return apply_in_transaction(layout, std::move(changes));
 }
@@ -118,8 +126,8 @@ void report(const Plan &plan, const char *action, pg::ResultSet &rows) {
             pg::Value next;
             if (package.required_by.empty())
                 next = extension.empty() ? modules_step(package.receipt) : next_step(extension);
-            rows.add({extension.empty() ? pg::Value{} : extension, because(word, package.required_by), version,
-                      package.release.origin(), next});
+            rows.add({extension.empty() ? pg::Value{} : extension,
+                      because(word, package.required_by), version, package.release.origin(), next});
         }
     }
 }

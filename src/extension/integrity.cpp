@@ -36,12 +36,15 @@ std::map<std::string, RecordedPackage> recorded_packages(const std::string &pack
     for (const pg::Row &row : pg::query_latest(
              "SELECT i.package, f.path, f.sha256, f.mode, i.version FROM pgx.installed AS i"
              "  LEFT JOIN pgx.files AS f ON f.package OPERATOR(pg_catalog.=) i.package"
-             " WHERE $1 OPERATOR(pg_catalog.=) '' OR i.package OPERATOR(pg_catalog.=) $1 ORDER BY i.package, f.path",
+             " WHERE $1 OPERATOR(pg_catalog.=) '' OR i.package OPERATOR(pg_catalog.=) $1 ORDER BY "
+             "i.package, f.path",
              {package})) {
         RecordedPackage &entry = recorded[*row[0]];
         entry.version = row[4].value_or("");
         if (row[1])
-            entry.files.push_back({*row[1], row[2].value_or(""), static_cast<unsigned>(std::stoul(row[3].value_or("0"), nullptr, 8))});
+            entry.files.push_back(
+                {*row[1], row[2].value_or(""),
+                 static_cast<unsigned>(std::stoul(row[3].value_or("0"), nullptr, 8))});
     }
     return recorded;
 }
@@ -53,13 +56,15 @@ std::string octal(unsigned mode) {
 }
 
 // Status and detail of one file; an empty status when it is as it should be.
-Result<std::pair<std::string, std::string>> compare(const RecordedFile &file, const DirectoryLayout &layout) {
+Result<std::pair<std::string, std::string>> compare(const RecordedFile &file,
+                                                    const DirectoryLayout &layout) {
     using Outcome = std::pair<std::string, std::string>;
     FileSystem &fs = real_file_system();
     const std::string place = layout.installed(file.path);
     std::optional<FileInfo> info = TRY(fs.info(place));
     if (!info) return Outcome{"missing", ""};
-    if (info->type != FileType::regular) return Outcome{"not a file", "Something else is in its place."};
+    if (info->type != FileType::regular)
+        return Outcome{"not a file", "Something else is in its place."};
     Result<std::string> sha256 = sha256_of_file(fs, place);
     if (!sha256) return Outcome{"changed", "It cannot be read: " + sha256.error().message + "."};
     if (*sha256 != file.sha256)
@@ -67,14 +72,19 @@ Result<std::pair<std::string, std::string>> compare(const RecordedFile &file, co
     if (info->owner != geteuid())
         return Outcome{"wrong owner", "It belongs to user " + std::to_string(info->owner) + "."};
     if (info->mode != file.mode)
-        return Outcome{"wrong mode", "Mode is " + octal(info->mode) + ", recorded was " + octal(file.mode) + "."};
+        return Outcome{"wrong mode",
+                       "Mode is " + octal(info->mode) + ", recorded was " + octal(file.mode) + "."};
     return Outcome{};
 }
 
-// The same of the receipt, whose content is what the rows say: without it the package could not be adopted.
-std::pair<std::string, std::string> compare_receipt(const std::string &package, const RecordedPackage &recorded, const std::string &path) {
+// The same of the receipt, whose content is what the rows say: without it the package could not be
+// adopted.
+std::pair<std::string, std::string> compare_receipt(const std::string &package,
+                                                    const RecordedPackage &recorded,
+                                                    const std::string &path) {
     Result<Receipt> receipt = read_receipt(real_file_system(), path);
-    if (!receipt) return {"changed", "The receipt cannot be read: " + receipt.error().message + "."};
+    if (!receipt)
+        return {"changed", "The receipt cannot be read: " + receipt.error().message + "."};
     std::map<std::string, std::string> expected, found;
     for (const RecordedFile &file : recorded.files) expected[file.path] = file.sha256;
     for (const ReceiptFile &file : receipt->files) found[file.path] = file.sha256;
@@ -83,7 +93,8 @@ std::pair<std::string, std::string> compare_receipt(const std::string &package, 
     return {};
 }
 
-Result<void> list_files(const std::string &directory, const std::string &prefix, std::vector<std::string> &paths) {
+Result<void> list_files(const std::string &directory, const std::string &prefix,
+                        std::vector<std::string> &paths) {
     FileSystem &fs = real_file_system();
     for (const std::string &name : TRY(fs.list(directory))) {
         const std::string path = join_path(directory, name);
@@ -102,7 +113,8 @@ Result<std::vector<Release>> installed_releases(const std::vector<CheckedPackage
     std::vector<Release> releases;
     for (const CheckedPackage &package : packages) {
         std::vector<pg::Row> rows = pg::query_latest(
-            "SELECT i.version, i.registry, g.kind, g.source, i.url, i.size, i.sha256, i.signer FROM pgx.installed AS i"
+            "SELECT i.version, i.registry, g.kind, g.source, i.url, i.size, i.sha256, i.signer "
+            "FROM pgx.installed AS i"
             "  LEFT JOIN pgx.registries AS g ON g.name OPERATOR(pg_catalog.=) i.registry"
             " WHERE i.package OPERATOR(pg_catalog.=) $1",
             {package.package});
@@ -111,21 +123,24 @@ Result<std::vector<Release>> installed_releases(const std::vector<CheckedPackage
     return releases;
 }
 
-// What the artifact gives has to be what was recorded, file by file: the digest says that it is the same artifact, and a newer pgx may unpack it
-// differently.
+// What the artifact gives has to be what was recorded, file by file: the digest says that it is the
+// same artifact, and a newer pgx may unpack it differently.
 Result<void> check_same(const Receipt &receipt, const std::vector<RecordedFile> &recorded) {
     std::map<std::string, std::string> unpacked;
     for (const ReceiptFile &file : receipt.files) unpacked[file.path] = file.sha256;
     for (const RecordedFile &file : recorded)
         if (unpacked[file.path] != file.sha256)
-            return fail(ErrorCode::digest_mismatch, "package \"" + receipt.package + "\" does not give \"" + file.path + "\" as it was",
-                        "", "Install it anew: pgx.remove(name, force => true), then pgx.install(name).");
+            return fail(
+                ErrorCode::digest_mismatch,
+                "package \"" + receipt.package + "\" does not give \"" + file.path + "\" as it was",
+                "", "Install it anew: pgx.remove(name, force => true), then pgx.install(name).");
     return {};
 }
 
 }  // namespace
 
-Result<std::vector<CheckedPackage>> check_files(const std::string &package, const DirectoryLayout &layout) {
+Result<std::vector<CheckedPackage>> check_files(const std::string &package,
+                                                const DirectoryLayout &layout) {
     std::vector<CheckedPackage> checked;
     for (const auto &[name, recorded] : recorded_packages(package)) {
         CheckedPackage result{name, recorded.files.size(), {}};
@@ -137,7 +152,9 @@ Result<std::vector<CheckedPackage>> check_files(const std::string &package, cons
         const std::string receipt = layout.receipt_path(name);
         if (!TRY(real_file_system().info(layout.installed(receipt)))) {
             result.deviations.push_back({name, receipt, "missing", "It is the receipt."});
-        } else if (const auto [status, detail] = compare_receipt(name, recorded, layout.installed(receipt)); !status.empty()) {
+        } else if (const auto [status, detail] =
+                       compare_receipt(name, recorded, layout.installed(receipt));
+                   !status.empty()) {
             result.deviations.push_back({name, receipt, status, detail});
         }
         checked.push_back(std::move(result));
@@ -147,7 +164,9 @@ Result<std::vector<CheckedPackage>> check_files(const std::string &package, cons
 
 Result<std::vector<std::string>> orphan_files(const DirectoryLayout &layout) {
     std::set<std::string> owned;
-    for (const pg::Row &row : pg::query_latest("SELECT path FROM pgx.files UNION ALL SELECT 'receipts/' || package || '.json' FROM pgx.installed"))
+    for (const pg::Row &row :
+         pg::query_latest("SELECT path FROM pgx.files UNION ALL SELECT 'receipts/' || package || "
+                          "'.json' FROM pgx.installed"))
         owned.insert(*row[0]);
     std::vector<std::string> paths, orphans;
     TRY(list_files(join_path(layout.root, layout.version_directory()), "", paths));
@@ -174,8 +193,8 @@ Result<std::size_t> remove_orphans(const DirectoryLayout &layout) {
     return steps.size();
 }
 
-Result<std::size_t> restore_files(const std::vector<CheckedPackage> &packages, const DirectoryLayout &layout,
-                                  ProgressSlot &progress) {
+Result<std::size_t> restore_files(const std::vector<CheckedPackage> &packages,
+                                  const DirectoryLayout &layout, ProgressSlot &progress) {
     if (packages.empty()) return std::size_t{0};
     FileSystem &fs = real_file_system();
     StagingDirectory staging = TRY(StagingDirectory::create(layout));
@@ -185,14 +204,16 @@ Result<std::size_t> restore_files(const std::vector<CheckedPackage> &packages, c
     Platform platform = host_platform();
     platform.postgres_major = layout.postgres_major;
     Json artifacts = Json::array();
-    for (const Release &release : TRY(installed_releases(packages))) artifacts.push_back(release.artifact());
+    for (const Release &release : TRY(installed_releases(packages)))
+        artifacts.push_back(release.artifact());
     const Json request = {{"op", "fetch"},
                           {"platform", to_json(platform)},
                           {"cache", layout.cache()},
                           {"staging", directory},
                           {"artifacts", std::move(artifacts)}};
     Json result = TRY(run_helper(request, progress));
-    if (!result.contains("receipts") || !result["receipts"].is_array() || result["receipts"].size() != packages.size())
+    if (!result.contains("receipts") || !result["receipts"].is_array() ||
+        result["receipts"].size() != packages.size())
         return fail(ErrorCode::helper_failed, "the helper program did not say what it unpacked");
 
     std::vector<FileStep> steps;
@@ -204,8 +225,9 @@ Result<std::size_t> restore_files(const std::vector<CheckedPackage> &packages, c
         TRY(write_file_durably(fs, staged + ".json", to_json(receipt).dump(2) + "\n", 0644));
         for (const Deviation &deviation : package.deviations)
             steps.push_back({.path = deviation.path,
-                             .staged = deviation.path.starts_with("receipts/") ? staged + ".json"
-                                                                               : join_path(staged, deviation.path)});
+                             .staged = deviation.path.starts_with("receipts/")
+                                           ? staged + ".json"
+                                           : join_path(staged, deviation.path)});
     }
     order_steps(steps);
     std::set<std::string> directories;

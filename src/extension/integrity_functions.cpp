@@ -26,15 +26,22 @@ std::string count_of(std::size_t count, const char *one, const char *many) {
 }
 
 // The packages with deviations, and a row for each.
-Result<void> restore(std::vector<CheckedPackage> checked, const DirectoryLayout &layout, ProgressSlot &progress,
-                     pg::ResultSet &rows) {
-    std::erase_if(checked, [](const CheckedPackage &package) { return package.deviations.empty(); });
+Result<void> restore(std::vector<CheckedPackage> checked, const DirectoryLayout &layout,
+                     ProgressSlot &progress, pg::ResultSet &rows) {
+    std::erase_if(checked,
+                  [](const CheckedPackage &package) { return package.deviations.empty(); });
     (void)TRY(restore_files(checked, layout, progress));
     for (const CheckedPackage &package : checked) {
         const InstalledPackage installed = TRY(require_installed(package.package));
         if (!RecoveryInProgress())
-            record_history({new_change(), "repair", package.package, installed.version, installed.version, {}});
-        rows.add({package.package, "restored", count_of(package.deviations.size(), "file", "files")});
+            record_history({new_change(),
+                            "repair",
+                            package.package,
+                            installed.version,
+                            installed.version,
+                            {}});
+        rows.add(
+            {package.package, "restored", count_of(package.deviations.size(), "file", "files")});
     }
     return {};
 }
@@ -44,7 +51,8 @@ Result<void> restore(std::vector<CheckedPackage> checked, const DirectoryLayout 
 PGX_FUNCTION(pgx_verify) {
     pg::ResultSet rows(fcinfo);
     std::string package;
-    if (pg::Value name = pg::text_argument(fcinfo, 0)) package = TRY(require_installed(*name)).package;
+    if (pg::Value name = pg::text_argument(fcinfo, 0))
+        package = TRY(require_installed(*name)).package;
     for (const CheckedPackage &checked : TRY(check_files(package, directory_layout()))) {
         if (checked.deviations.empty())
             rows.add({checked.package, "ok", {}, count_of(checked.files, "file", "files")});
@@ -60,7 +68,8 @@ PGX_FUNCTION(pgx_repair) {
     pg::ResultSet rows(fcinfo);
     ProgressSlot progress("repair");
     const DirectoryLayout layout = directory_layout();
-    const InstalledPackage installed = TRY(require_installed(pg::text_argument(fcinfo, 0).value_or("")));
+    const InstalledPackage installed =
+        TRY(require_installed(pg::text_argument(fcinfo, 0).value_or("")));
     TRY(ensure_set_up());
     take_cluster_lock();
     TRY(recover(layout));
@@ -71,8 +80,8 @@ PGX_FUNCTION(pgx_repair) {
     return rows.done();
 }
 
-// Makes the files those of the catalog. The one function that also works on a standby: there the catalog comes from the
-// primary, and only the files are the server's own.
+// Makes the files those of the catalog. The one function that also works on a standby: there the
+// catalog comes from the primary, and only the files are the server's own.
 PGX_FUNCTION(pgx_sync) {
     if (RecoveryInProgress())
         TRY(check_home("pgx.sync()"));
@@ -84,7 +93,8 @@ PGX_FUNCTION(pgx_sync) {
     TRY(ensure_set_up());
     take_cluster_lock();
     if (RecoveryInProgress())
-        // Journals that came with a base backup: here the catalog alone decides, and after a promotion they would be wrong.
+        // Journals that came with a base backup: here the catalog alone decides, and after a
+        // promotion they would be wrong.
         for (const std::string &name : TRY(real_file_system().list(layout.journal())))
             TRY(remove_entry(real_file_system(), join_path(layout.journal(), name)));
     else

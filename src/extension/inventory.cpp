@@ -10,9 +10,11 @@ namespace pgx {
 
 namespace {
 
-Result<std::optional<std::string>> first_with(const std::vector<std::string> &directories, const std::string &file_name) {
+Result<std::optional<std::string>> first_with(const std::vector<std::string> &directories,
+                                              const std::string &file_name) {
     for (const std::string &directory : directories) {
-        Result<std::optional<FileInfo>> info = real_file_system().info(join_path(directory, file_name));
+        Result<std::optional<FileInfo>> info =
+            real_file_system().info(join_path(directory, file_name));
         // A directory that we may not look into is one that PostgreSQL may not look into either.
         if (!info && info.error().code == ErrorCode::permission_denied) continue;
         if (TRY(std::move(info))) return directory;
@@ -24,36 +26,47 @@ Result<std::optional<std::string>> first_with(const std::vector<std::string> &di
 
 std::optional<InstalledPackage> find_installed(const std::string &name) {
     std::vector<pg::Row> rows = pg::query_latest(
-        "SELECT i.package, i.version, i.registry, pg_catalog.array_to_json(i.extensions)::pg_catalog.text, i.pinned"
+        "SELECT i.package, i.version, i.registry, "
+        "pg_catalog.array_to_json(i.extensions)::pg_catalog.text, i.pinned"
         "  FROM pgx.installed AS i"
-        " WHERE i.extensions OPERATOR(pg_catalog.@>) ARRAY[$1] OR i.package OPERATOR(pg_catalog.=) $1"
-        "    OR i.package IN (SELECT r.package FROM pgx.releases AS r WHERE r.name OPERATOR(pg_catalog.=) $1)"
-        " ORDER BY i.extensions OPERATOR(pg_catalog.@>) ARRAY[$1] DESC, i.package OPERATOR(pg_catalog.=) $1 DESC LIMIT 1",
+        " WHERE i.extensions OPERATOR(pg_catalog.@>) ARRAY[$1] OR i.package OPERATOR(pg_catalog.=) "
+        "$1"
+        "    OR i.package IN (SELECT r.package FROM pgx.releases AS r WHERE r.name "
+        "OPERATOR(pg_catalog.=) $1)"
+        " ORDER BY i.extensions OPERATOR(pg_catalog.@>) ARRAY[$1] DESC, i.package "
+        "OPERATOR(pg_catalog.=) $1 DESC LIMIT 1",
         {name});
     if (rows.empty()) return std::nullopt;
-    return InstalledPackage{rows[0][0].value_or(""), rows[0][1].value_or(""), rows[0][2].value_or(""),
-                            pg::strings_from_json_array(rows[0][3]), rows[0][4] == "t"};
+    return InstalledPackage{rows[0][0].value_or(""), rows[0][1].value_or(""),
+                            rows[0][2].value_or(""), pg::strings_from_json_array(rows[0][3]),
+                            rows[0][4] == "t"};
 }
 
 Result<InstalledPackage> require_installed(const std::string &name) {
     TRY(check_name("extension", name));
-    if (std::optional<InstalledPackage> installed = find_installed(name)) return std::move(*installed);
+    if (std::optional<InstalledPackage> installed = find_installed(name))
+        return std::move(*installed);
     if (std::optional<std::string> directory = TRY(server_extension_directory(name)))
-        return fail(ErrorCode::unknown_package, "extension \"" + name + "\" was not installed by pgx",
+        return fail(ErrorCode::unknown_package,
+                    "extension \"" + name + "\" was not installed by pgx",
                     "It is part of the server: its control file is in \"" + *directory + "\".",
                     "pgx leaves alone what it has not installed. See pgx.installed.");
-    return fail(ErrorCode::unknown_package, "\"" + name + "\" is not installed", "", "See pgx.installed.");
+    return fail(ErrorCode::unknown_package, "\"" + name + "\" is not installed", "",
+                "See pgx.installed.");
 }
 
 Result<void> check_not_pinned(const InstalledPackage &installed) {
     if (!installed.pinned) return {};
-    return fail(ErrorCode::wrong_state, "\"" + installed.package + "\" is pinned to version " + installed.version, "",
+    return fail(ErrorCode::wrong_state,
+                "\"" + installed.package + "\" is pinned to version " + installed.version, "",
                 "Allow other versions again with pgx.unpin('" + installed.package + "').");
 }
 
 std::string installed_default_version(const std::string &extension) {
     std::vector<pg::Row> rows = pg::query_latest(
-        "SELECT default_version FROM pgx.installed_extensions WHERE extension OPERATOR(pg_catalog.=) $1", {extension});
+        "SELECT default_version FROM pgx.installed_extensions WHERE extension "
+        "OPERATOR(pg_catalog.=) $1",
+        {extension});
     return rows.empty() ? "" : rows[0][0].value_or("");
 }
 
@@ -66,9 +79,10 @@ Result<std::optional<std::string>> server_library_directory(const std::string &f
 }
 
 std::string server_default_version(const std::string &extension) {
-    std::vector<pg::Row> rows =
-        pg::query("SELECT default_version FROM pg_catalog.pg_available_extensions() WHERE name OPERATOR(pg_catalog.=) $1",
-                  {extension});
+    std::vector<pg::Row> rows = pg::query(
+        "SELECT default_version FROM pg_catalog.pg_available_extensions() WHERE name "
+        "OPERATOR(pg_catalog.=) $1",
+        {extension});
     return rows.empty() ? "" : rows[0][0].value_or("");
 }
 

@@ -17,7 +17,8 @@ struct InstalledPackage {
     std::string origin() const { return registry + ": " + package + " " + version; }
 };
 
-// The package of pgx's that provides the extension `name`, or is called so. Sees what other sessions have committed.
+// The package of pgx's that provides the extension `name`, or is called so. Sees what other
+// sessions have committed.
 std::optional<InstalledPackage> find_installed(const std::string &name);
 
 // The same or unknown_package that says what the name is instead.

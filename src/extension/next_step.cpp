@@ -28,7 +28,8 @@ std::string preload_step(const std::string &extension) {
         " WHERE extension OPERATOR(pg_catalog.=) $1",
         {extension});
     if (rows.empty()) return "";
-    const char *setting = pg::call([] { return GetConfigOption("shared_preload_libraries", true, false); });
+    const char *setting =
+        pg::call([] { return GetConfigOption("shared_preload_libraries", true, false); });
     std::vector<std::string> preloaded = split_library_list(setting == nullptr ? "" : setting);
     bool missing = false;
     for (const std::string &library : pg::strings_from_json_array(rows[0][0])) {
@@ -40,18 +41,21 @@ std::string preload_step(const std::string &extension) {
     }
     if (!missing) return "";
     std::string list;
-    for (const std::string &library : preloaded) list += (list.empty() ? "" : ", ") + quoted_identifier(library);
+    for (const std::string &library : preloaded)
+        list += (list.empty() ? "" : ", ") + quoted_identifier(library);
     return "ALTER SYSTEM SET shared_preload_libraries = " + list + "; restart the server; ";
 }
 
-// The version created in this database, the default version, and whether something it requires is not created here. No row
-// when the server does not know the extension. What pgx has installed is known from the catalog: PostgreSQL's own functions
-// read every control file there is, which for a call with many names takes longer than all the rest.
+// The version created in this database, the default version, and whether something it requires is
+// not created here. No row when the server does not know the extension. What pgx has installed is
+// known from the catalog: PostgreSQL's own functions read every control file there is, which for a
+// call with many names takes longer than all the rest.
 std::vector<pg::Row> created_and_available(const std::string &extension) {
     constexpr const char *of_ours =
         "SELECT e.extversion, nullif(i.default_version, ''),"
         "       EXISTS (SELECT FROM pg_catalog.unnest(i.requires) AS r(name) WHERE NOT EXISTS"
-        "                (SELECT FROM pg_catalog.pg_extension AS c WHERE c.extname OPERATOR(pg_catalog.=) r.name))"
+        "                (SELECT FROM pg_catalog.pg_extension AS c WHERE c.extname "
+        "OPERATOR(pg_catalog.=) r.name))"
         "  FROM pgx.installed_extensions AS i"
         "  LEFT JOIN pg_catalog.pg_extension AS e ON e.extname OPERATOR(pg_catalog.=) i.extension"
         " WHERE i.extension OPERATOR(pg_catalog.=) $1";
@@ -59,9 +63,11 @@ std::vector<pg::Row> created_and_available(const std::string &extension) {
         "SELECT e.extversion, a.default_version,"
         "       EXISTS (SELECT FROM pg_catalog.pg_available_extension_versions() AS v"
         "                CROSS JOIN LATERAL pg_catalog.unnest(v.requires) AS r(name)"
-        "                WHERE v.name OPERATOR(pg_catalog.=) $1 AND v.version OPERATOR(pg_catalog.=) a.default_version"
+        "                WHERE v.name OPERATOR(pg_catalog.=) $1 AND v.version "
+        "OPERATOR(pg_catalog.=) a.default_version"
         "                  AND NOT EXISTS"
-        "                      (SELECT FROM pg_catalog.pg_extension AS c WHERE c.extname OPERATOR(pg_catalog.=) r.name))"
+        "                      (SELECT FROM pg_catalog.pg_extension AS c WHERE c.extname "
+        "OPERATOR(pg_catalog.=) r.name))"
         "  FROM pg_catalog.pg_available_extensions() AS a"
         "  LEFT JOIN pg_catalog.pg_extension AS e ON e.extname OPERATOR(pg_catalog.=) a.name"
         " WHERE a.name OPERATOR(pg_catalog.=) $1";
@@ -76,7 +82,8 @@ std::string next_step(const std::string &extension) {
     const std::string name = quoted_identifier(extension);
     const std::string preload = preload_step(extension);
     if (rows.empty()) return preload;
-    if (!rows[0][0]) return preload + "CREATE EXTENSION " + name + (rows[0][2] == "t" ? " CASCADE;" : ";");
+    if (!rows[0][0])
+        return preload + "CREATE EXTENSION " + name + (rows[0][2] == "t" ? " CASCADE;" : ";");
     if (rows[0][0] != rows[0][1]) return preload + "ALTER EXTENSION " + name + " UPDATE;";
     return preload.empty() ? "none, it is created in this database" : preload;
 }

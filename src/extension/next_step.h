@@ -5,8 +5,8 @@
 
 namespace pgx {
 
-// For an extension that is in place (pgx's or the server's own): settings, restart, CREATE EXTENSION or ALTER EXTENSION UPDATE, or
-// nothing. Looks into the current database only.
+// For an extension that is in place (pgx's or the server's own): settings, restart, CREATE
+// EXTENSION or ALTER EXTENSION UPDATE, or nothing. Looks into the current database only.
 std::string next_step(const std::string &extension);
 
 }  // namespace pgx

@@ -1,8 +1,9 @@
 // pgx.cpp - what PostgreSQL finds when it loads the library.
 //
-// The extension touches no network and parses no downloaded byte: the helper does (helper_process.h). Here it is decided, verified
-// files are moved into place, and what was done is recorded, as part of the SQL transaction (transaction.h). C++ and PostgreSQL meet at
-// two doors only (door.h).
+// The extension touches no network and parses no downloaded byte: the helper does
+// (helper_process.h). Here it is decided, verified files are moved into place, and what was done is
+// recorded, as part of the SQL transaction (transaction.h). C++ and PostgreSQL meet at two doors
+// only (door.h).
 #include "extension/door.h"
 
 #include "extension/database_session.h"

@@ -47,16 +47,17 @@ class Planner {
 };
 
 bool has_extension(const Receipt &receipt, const std::string &name) {
-    return std::ranges::any_of(receipt.extensions,
-                               [&](const ReceiptExtension &extension) { return extension.name == name; });
+    return std::ranges::any_of(receipt.extensions, [&](const ReceiptExtension &extension) {
+        return extension.name == name;
+    });
 }
 
 Result<Plan> Planner::run(std::vector<Wish> wishes) {
     for (int round = 0; !wishes.empty(); round++) {
         if (round == rounds_limit)
             return fail(ErrorCode::limit_exceeded, "the chain of required extensions is too long",
-                        "More than " + std::to_string(rounds_limit) + " steps were needed; \"" + wishes[0].name +
-                            "\" came next.");
+                        "More than " + std::to_string(rounds_limit) + " steps were needed; \"" +
+                            wishes[0].name + "\" came next.");
         std::vector<Chosen> chosen;
         for (const Wish &wish : wishes) TRY(consider(wish, chosen));
         if (!chosen.empty()) TRY(fetch(std::move(chosen)));
@@ -105,17 +106,21 @@ Result<bool> Planner::is_satisfied(const Wish &wish) {
                 ? wish.name
                 : installed->extensions.front();
         plan_.satisfied.push_back({Satisfied::By::installed, extension, installed->package,
-                                   installed_default_version(extension), installed->origin(), wish.required_by});
+                                   installed_default_version(extension), installed->origin(),
+                                   wish.required_by});
         return true;
     }
     std::optional<std::string> directory = TRY(server_extension_directory(wish.name));
     if (!directory) return false;
     if (wish.version)
-        return fail(ErrorCode::file_conflict, "extension \"" + wish.name + "\" is part of the server already",
-                    "Its control file is in \"" + *directory + "\", and pgx does not shadow what the server has.",
-                    "Call pgx.install() without a version, or have it removed from the server first.");
-    plan_.satisfied.push_back({Satisfied::By::server, wish.name, "", server_default_version(wish.name), *directory,
-                               wish.required_by});
+        return fail(
+            ErrorCode::file_conflict,
+            "extension \"" + wish.name + "\" is part of the server already",
+            "Its control file is in \"" + *directory +
+                "\", and pgx does not shadow what the server has.",
+            "Call pgx.install() without a version, or have it removed from the server first.");
+    plan_.satisfied.push_back({Satisfied::By::server, wish.name, "",
+                               server_default_version(wish.name), *directory, wish.required_by});
     return true;
 }
 
@@ -133,7 +138,8 @@ Result<void> Planner::fetch(std::vector<Chosen> chosen) {
                           {"staging", staging},
                           {"artifacts", std::move(artifacts)}};
     Json result = TRY(run_helper(request, progress_));
-    if (!result.contains("receipts") || !result["receipts"].is_array() || result["receipts"].size() != chosen.size())
+    if (!result.contains("receipts") || !result["receipts"].is_array() ||
+        result["receipts"].size() != chosen.size())
         return fail(ErrorCode::helper_failed, "the helper program did not say what it unpacked");
 
     std::vector<Chosen> wrong_guesses;
@@ -144,8 +150,8 @@ Result<void> Planner::fetch(std::vector<Chosen> chosen) {
         else
             TRY(take_receipt(chosen[i], std::move(receipt), staging));
     }
-    // What the registries know of all packages' contents decides then. They answer with a package that is known to hold the
-    // extension, so this ends.
+    // What the registries know of all packages' contents decides then. They answer with a package
+    // that is known to hold the extension, so this ends.
     for (Chosen &guess : wrong_guesses) {
         (void)TRY(learn_extension_names(guess.wish, progress_));
         guess.release = TRY(find_release(guess.wish, progress_));
@@ -155,16 +161,19 @@ Result<void> Planner::fetch(std::vector<Chosen> chosen) {
     return {};
 }
 
-Result<void> Planner::take_receipt(const Chosen &chosen, Receipt receipt, const std::string &staging) {
+Result<void> Planner::take_receipt(const Chosen &chosen, Receipt receipt,
+                                   const std::string &staging) {
     const Release &release = chosen.release;
     if (receipt.package != release.package || receipt.version != release.version ||
         receipt.artifact_sha256 != release.sha256)
-        return fail(ErrorCode::helper_failed, "the helper program unpacked something else than it was told to");
+        return fail(ErrorCode::helper_failed,
+                    "the helper program unpacked something else than it was told to");
     receipt.registry = release.registry;
     PlannedPackage package{release, std::move(receipt), chosen.wish.required_by,
                            join_path(staging, release.package), std::nullopt};
     std::optional<InstalledPackage> installed = find_installed(release.package);
-    if (installed && installed->package == release.package) package.previous_version = installed->version;
+    if (installed && installed->package == release.package)
+        package.previous_version = installed->version;
     plan_.packages.push_back(std::move(package));
     return {};
 }
@@ -185,8 +194,8 @@ bool Planner::provides(const std::string &extension) const {
     });
 }
 
-// What is required goes first, so that an extension is never visible before what it needs. Depth first; a cycle is cut where it
-// closes, as all of it is installed in one transaction anyway.
+// What is required goes first, so that an extension is never visible before what it needs. Depth
+// first; a cycle is cut where it closes, as all of it is installed in one transaction anyway.
 void Planner::sort_by_requirement() {
     std::vector<PlannedPackage> sorted;
     std::vector<int> state(plan_.packages.size(), 0);  // 0 new, 1 entered
@@ -195,7 +204,8 @@ void Planner::sort_by_requirement() {
         for (const ReceiptExtension &extension : plan_.packages[index].receipt.extensions)
             for (const std::string &name : extension.requires_)
                 for (std::size_t other = 0; other < plan_.packages.size(); other++)
-                    if (state[other] == 0 && has_extension(plan_.packages[other].receipt, name)) self(self, other);
+                    if (state[other] == 0 && has_extension(plan_.packages[other].receipt, name))
+                        self(self, other);
         sorted.push_back(std::move(plan_.packages[index]));
     };
     for (std::size_t index = 0; index < plan_.packages.size(); index++) visit(visit, index);
@@ -204,7 +214,8 @@ void Planner::sort_by_requirement() {
 
 }  // namespace
 
-Result<Plan> make_plan(const std::vector<Wish> &wishes, const DirectoryLayout &layout, ProgressSlot &progress) {
+Result<Plan> make_plan(const std::vector<Wish> &wishes, const DirectoryLayout &layout,
+                       ProgressSlot &progress) {
     StagingDirectory staging = TRY(StagingDirectory::create(layout));
     return Planner(layout, progress, std::move(staging)).run(wishes);
 }

@@ -1,8 +1,9 @@
 // plan.h - from what is wanted to verified files in staging.
 //
-// A plan grows until it is closed: the releases that were asked for are fetched, unpacked and inspected by the helper, and what their
-// control files require becomes a new wish, unless the server, an installed package or the plan itself has it.  Nothing outside staging has
-// changed when a plan is made; installing it is apply.h's.
+// A plan grows until it is closed: the releases that were asked for are fetched, unpacked and
+// inspected by the helper, and what their control files require becomes a new wish, unless the
+// server, an installed package or the plan itself has it.  Nothing outside staging has changed when
+// a plan is made; installing it is apply.h's.
 #pragma once
 
 #include <optional>
@@ -30,10 +31,10 @@ struct Satisfied {
 struct PlannedPackage {
     Release release;
     Receipt receipt;
-    std::string required_by;  // empty when a person asked for it
-    std::string staged;       // directory with share/ and lib/
+    std::string required_by;                      // empty when a person asked for it
+    std::string staged;                           // directory with share/ and lib/
     std::optional<std::string> previous_version;  // it is installed in this version now
-    bool was_done = false;    // another session had installed it by the time that we had the lock
+    bool was_done = false;  // another session had installed it by the time that we had the lock
 };
 
 struct Plan {
@@ -42,6 +43,7 @@ struct Plan {
     std::vector<PlannedPackage> packages;  // what is required comes before what requires it
 };
 
-Result<Plan> make_plan(const std::vector<Wish> &wishes, const DirectoryLayout &layout, ProgressSlot &progress);
+Result<Plan> make_plan(const std::vector<Wish> &wishes, const DirectoryLayout &layout,
+                       ProgressSlot &progress);
 
 }  // namespace pgx

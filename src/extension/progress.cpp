@@ -29,7 +29,8 @@ struct Entry {
     TimestampTz started_at;
 };
 
-// The layout is part of the segment's name: another version of the library may run in the same cluster.
+// The layout is part of the segment's name: another version of the library may run in the same
+// cluster.
 struct Table {
     slock_t lock;
     Entry entries[slot_count];
@@ -49,8 +50,9 @@ Table *table() {
             bool found;
             return static_cast<Table *>(
 #if PG_VERSION_NUM >= 190000
-                GetNamedDSMSegment(segment_name, sizeof(Table),
-                                   [](void *memory, void *) { initialize(memory); }, &found, nullptr));
+                GetNamedDSMSegment(
+                    segment_name, sizeof(Table), [](void *memory, void *) { initialize(memory); },
+                    &found, nullptr));
 #else
                 GetNamedDSMSegment(segment_name, sizeof(Table), initialize, &found));
 #endif
@@ -59,13 +61,13 @@ Table *table() {
     return attached;
 }
 
-// Whoever was killed with SIGKILL takes the whole cluster and its shared memory along, so a dead owner is one that left by
-// FATAL, past all destructors.
+// Whoever was killed with SIGKILL takes the whole cluster and its shared memory along, so a dead
+// owner is one that left by FATAL, past all destructors.
 bool is_running(int pid) { return BackendPidGetProc(pid) != nullptr; }
 
 void copy_text(char (&to)[64], std::string_view from) {
-    std::size_t length = pg_mbcliplen(from.data(), static_cast<int>(std::min<std::size_t>(from.size(), 1024)),
-                                      sizeof to - 1);
+    std::size_t length = pg_mbcliplen(
+        from.data(), static_cast<int>(std::min<std::size_t>(from.size(), 1024)), sizeof to - 1);
     std::memcpy(to, from.data(), length);
     to[length] = '\0';
 }

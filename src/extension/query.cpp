@@ -37,8 +37,8 @@ PlainRows run(const char *sql, int parameter_count, char **texts, Mode mode) {
     }
     SPI_connect();
     if (mode == Mode::latest) PushActiveSnapshot(GetLatestSnapshot());
-    int code = SPI_execute_with_args(sql, parameter_count, types, datums, nulls,
-                                     mode == Mode::latest, 0);
+    int code =
+        SPI_execute_with_args(sql, parameter_count, types, datums, nulls, mode == Mode::latest, 0);
     if (code < 0) elog(ERROR, "could not run a catalog query: %s", SPI_result_code_string(code));
     result.processed = SPI_processed;
     if (SPI_tuptable != nullptr) {
@@ -46,8 +46,8 @@ PlainRows run(const char *sql, int parameter_count, char **texts, Mode mode) {
         result.rows = SPI_tuptable->numvals;
         result.columns = descriptor->natts;
         MemoryContext spi = MemoryContextSwitchTo(caller);
-        result.values = static_cast<char **>(
-            palloc0(sizeof(char *) * (result.rows * result.columns + 1)));
+        result.values =
+            static_cast<char **>(palloc0(sizeof(char *) * (result.rows * result.columns + 1)));
         for (std::uint64_t row = 0; row < result.rows; row++)
             for (int column = 0; column < result.columns; column++)
                 result.values[row * result.columns + column] =

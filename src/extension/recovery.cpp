@@ -19,11 +19,13 @@ namespace {
 
 bool is_committed(const std::string &change) {
     return !pg::query_latest(
-                "SELECT 1 FROM pgx.history WHERE change::pg_catalog.text OPERATOR(pg_catalog.=) $1", {change})
+                "SELECT 1 FROM pgx.history WHERE change::pg_catalog.text OPERATOR(pg_catalog.=) $1",
+                {change})
                 .empty();
 }
 
-// What is in the journal directory without being, or belonging to, a journal: backups, and journals that were being written.
+// What is in the journal directory without being, or belonging to, a journal: backups, and journals
+// that were being written.
 Result<void> remove_leftovers(FileSystem &fs, const DirectoryLayout &layout) {
     for (const std::string &name : TRY(fs.list(layout.journal()))) {
         std::string change = name.substr(0, name.find('.'));

@@ -1,11 +1,13 @@
 // recovery_worker.cpp - recovery at server start, when pgx is in shared_preload_libraries.
 //
-// Without preload the first call of pgx recovers; with it nobody sees a half-done change even for that long. A worker cannot change its
-// database, and which one is home can only be read from inside one, so this connects to template1, which every cluster has, and asks
-// the home database from there.
+// Without preload the first call of pgx recovers; with it nobody sees a half-done change even for
+// that long. A worker cannot change its database, and which one is home can only be read from
+// inside one, so this connects to template1, which every cluster has, and asks the home database
+// from there.
 //
-// After the crash of a backend the postmaster starts anew only those workers that want to be restarted, and forgets those that
-// have ended with status 0. So this one ends with status 1, and wants to be restarted in a year.
+// After the crash of a backend the postmaster starts anew only those workers that want to be
+// restarted, and forgets those that have ended with status 0. So this one ends with status 1, and
+// wants to be restarted in a year.
 #include "extension/door.h"
 
 #include "extension/database_session.h"
@@ -15,8 +17,8 @@
 extern "C" {
 #include "executor/spi.h"
 #include "postmaster/bgworker.h"
-#include "tcop/tcopprot.h"
 #include "storage/ipc.h"
+#include "tcop/tcopprot.h"
 #include "utils/snapmgr.h"
 
 PGDLLEXPORT void pgx_recovery_worker_main(Datum argument);
@@ -62,6 +64,7 @@ void pgx_recovery_worker_main(Datum) {
     pqsignal(SIGTERM, die);
     BackgroundWorkerUnblockSignals();
     BackgroundWorkerInitializeConnection("template1", nullptr, 0);
-    pgx::pg::guarded("could not recover interrupted changes of extension files", pgx::recover_home, nullptr);
+    pgx::pg::guarded("could not recover interrupted changes of extension files", pgx::recover_home,
+                     nullptr);
     proc_exit(1);
 }

@@ -44,8 +44,8 @@ void tell(const RefreshReport &report) {
     std::string seconds = std::to_string(report.milliseconds / 1000) + "." +
                           std::to_string(report.milliseconds % 1000 / 100);
     pg::notice("registry \"" + report.registry + "\" offers " +
-               plural(report.packages, "package", "packages") + " (" + format_bytes(report.bytes) + " read in " +
-               seconds + " s)");
+               plural(report.packages, "package", "packages") + " (" + format_bytes(report.bytes) +
+               " read in " + seconds + " s)");
 }
 
 }  // namespace
@@ -53,14 +53,21 @@ void tell(const RefreshReport &report) {
 Result<RefreshReport> refresh_registry(const std::string &name, bool extension_names,
                                        ProgressSlot &progress) {
     const auto start = std::chrono::steady_clock::now();
-    // The lock keeps two sessions from working on one registry's rows and cache; the second finds the work done.
+    // The lock keeps two sessions from working on one registry's rows and cache; the second finds
+    // the work done.
     std::vector<pg::Row> rows = pg::query(
-        "SELECT kind, source, state, packages FROM pgx.registries WHERE name OPERATOR(pg_catalog.=) $1 FOR UPDATE", {name});
+        "SELECT kind, source, state, packages FROM pgx.registries WHERE name "
+        "OPERATOR(pg_catalog.=) $1 FOR UPDATE",
+        {name});
     if (rows.empty())
         return fail(ErrorCode::unknown_registry, "registry \"" + name + "\" does not exist");
 
-    // After a restore the registry is known and what it offers is not: then nothing that was read before counts.
-    const bool has_rows = !pg::query("SELECT FROM pgx.releases WHERE registry OPERATOR(pg_catalog.=) $1 LIMIT 1", {name}).empty();
+    // After a restore the registry is known and what it offers is not: then nothing that was read
+    // before counts.
+    const bool has_rows =
+        !pg::query("SELECT FROM pgx.releases WHERE registry OPERATOR(pg_catalog.=) $1 LIMIT 1",
+                   {name})
+             .empty();
     const std::string state = has_rows ? rows[0][2].value_or("") : "";
     const DirectoryLayout layout = directory_layout();
     TRY(make_directories(real_file_system(), layout));
@@ -79,7 +86,8 @@ Result<RefreshReport> refresh_registry(const std::string &name, bool extension_n
     bool replaced = false;
     auto replace_rows = [&] {
         if (!std::exchange(replaced, true))
-            pg::execute("DELETE FROM pgx.releases WHERE registry OPERATOR(pg_catalog.=) $1", {name});
+            pg::execute("DELETE FROM pgx.releases WHERE registry OPERATOR(pg_catalog.=) $1",
+                        {name});
     };
     Result<Json> result =
         run_helper(request, progress, [&](const std::string &line) -> Result<void> {
@@ -88,10 +96,13 @@ Result<RefreshReport> refresh_registry(const std::string &name, bool extension_n
             return {};
         });
     // The table's remedy for a refusal is a refresh.
-    if (!result && result.error().code == ErrorCode::registry_refused && result.error().hint.empty())
-        result.error().hint = "Check the registry's address in pgx.registries, and whether it asks for credentials.";
+    if (!result && result.error().code == ErrorCode::registry_refused &&
+        result.error().hint.empty())
+        result.error().hint =
+            "Check the registry's address in pgx.registries, and whether it asks for credentials.";
     if (!result)
-        return fail(std::move(result).error().prefixed("could not refresh registry \"" + name + "\""));
+        return fail(
+            std::move(result).error().prefixed("could not refresh registry \"" + name + "\""));
 
     // What is missing would read as "nothing is offered any more".
     if (!result->is_object() || !result->contains("unchanged") || !result->contains("state"))
@@ -107,10 +118,12 @@ Result<RefreshReport> refresh_registry(const std::string &name, bool extension_n
     report.bytes = TRY(json_unsigned(*result, "bytes", 0));
     if (!report.unchanged) replace_rows();
     // Of an unchanged registry the helper does not count the packages again.
-    rows = pg::query("UPDATE pgx.registries SET refreshed_at = pg_catalog.clock_timestamp(), state = $2, "
-                     "packages = coalesce($3::pg_catalog.int4, packages) WHERE name OPERATOR(pg_catalog.=) $1 RETURNING packages",
-                     {name, TRY(json_string(*result, "state", "")),
-                      report.unchanged ? pg::Value{} : std::to_string(report.packages)});
+    rows = pg::query(
+        "UPDATE pgx.registries SET refreshed_at = pg_catalog.clock_timestamp(), state = $2, "
+        "packages = coalesce($3::pg_catalog.int4, packages) WHERE name OPERATOR(pg_catalog.=) $1 "
+        "RETURNING packages",
+        {name, TRY(json_string(*result, "state", "")),
+         report.unchanged ? pg::Value{} : std::to_string(report.packages)});
     report.packages = std::stoull(rows.at(0)[0].value_or("0"));
     report.milliseconds = milliseconds_since(start);
     return report;
@@ -122,8 +135,11 @@ Result<std::vector<std::string>> enabled_registries() {
     };
     std::vector<pg::Row> rows = enabled();
     if (rows.empty()) {
-        if (pg::execute("INSERT INTO pgx.registries (name, kind) VALUES ('system', 'apt') ON CONFLICT DO NOTHING") > 0)
-            pg::notice("registry \"system\" was added: the package repositories that this host's apt is configured for");
+        if (pg::execute("INSERT INTO pgx.registries (name, kind) VALUES ('system', 'apt') ON "
+                        "CONFLICT DO NOTHING") > 0)
+            pg::notice(
+                "registry \"system\" was added: the package repositories that this host's apt is "
+                "configured for");
         rows = enabled();
     }
     std::vector<std::string> names;

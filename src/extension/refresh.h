@@ -17,14 +17,18 @@ struct RefreshReport {
     std::uint64_t milliseconds = 0;
 };
 
-// Asks one registry what is new and replaces its rows if something is. With `extension_names` it also finds out which extensions each
-// package holds, even if that is a large download. Holds a lock on the registry's row to the end of the transaction.
-Result<RefreshReport> refresh_registry(const std::string &name, bool extension_names, ProgressSlot &progress);
+// Asks one registry what is new and replaces its rows if something is. With `extension_names` it
+// also finds out which extensions each package holds, even if that is a large download. Holds a
+// lock on the registry's row to the end of the transaction.
+Result<RefreshReport> refresh_registry(const std::string &name, bool extension_names,
+                                       ProgressSlot &progress);
 
-// The names of the enabled registries by falling priority. If there is no registry at all, adds "system" first and says so.
+// The names of the enabled registries by falling priority. If there is no registry at all, adds
+// "system" first and says so.
 Result<std::vector<std::string>> enabled_registries();
 
-// Refreshes the enabled registries that never were, and says so. What every call that needs a registry begins with.
+// Refreshes the enabled registries that never were, and says so. What every call that needs a
+// registry begins with.
 Result<void> ensure_refreshed(ProgressSlot &progress);
 
 }  // namespace pgx

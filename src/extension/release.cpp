@@ -12,10 +12,11 @@ namespace pgx {
 
 namespace {
 
-// How well a row fits a name, best first. What one repository tells of a package's extensions holds for its releases in
-// repositories that do not tell, or else an old release would win over a new one. The last rank is for packages named as such
-// extensions usually are ("pg_cron" in postgresql-18-cron); it only counts while the registry has not told its extension
-// names, and is verified after unpacking.
+// How well a row fits a name, best first. What one repository tells of a package's extensions holds
+// for its releases in repositories that do not tell, or else an old release would win over a new
+// one. The last rank is for packages named as such extensions usually are ("pg_cron" in
+// postgresql-18-cron); it only counts while the registry has not told its extension names, and is
+// verified after unpacking.
 constexpr const char *candidates_query = R"(
 SELECT c.rank, c.priority, c.registry, c.kind, c.source, c.package, c.version, c.repository, c.url, c.sha256, c.signer, c.size
   FROM (SELECT CASE WHEN r.extensions OPERATOR(pg_catalog.@>) ARRAY[$1]
@@ -43,15 +44,15 @@ struct Candidate {
 
 std::vector<Candidate> candidates(const Wish &wish) {
     std::vector<Candidate> found;
-    for (const pg::Row &row : pg::query(candidates_query, {wish.name, wish.registry, wish.version})) {
+    for (const pg::Row &row :
+         pg::query(candidates_query, {wish.name, wish.registry, wish.version})) {
         Candidate candidate;
         candidate.rank = std::stoi(*row[0]);
         candidate.priority = std::stoi(*row[1]);
         Release &release = candidate.release;
-        std::string *const members[] = {&release.registry,   &release.kind, &release.source,
-                                        &release.package,    &release.version,
-                                        &release.repository, &release.url,  &release.sha256,
-                                        &release.signer};
+        std::string *const members[] = {&release.registry, &release.kind,    &release.source,
+                                        &release.package,  &release.version, &release.repository,
+                                        &release.url,      &release.sha256,  &release.signer};
         for (std::size_t i = 0; i < std::size(members); i++) *members[i] = row[i + 2].value_or("");
         release.size = std::stoull(*row[11]);
         release.is_guess = candidate.rank == 4;
@@ -60,14 +61,16 @@ std::vector<Candidate> candidates(const Wish &wish) {
     return found;
 }
 
-// The first candidate, unless another of the same rank and priority is a different thing: choosing silently between two
-// registries, or between two packages, is how the wrong code gets into a server.
+// The first candidate, unless another of the same rank and priority is a different thing: choosing
+// silently between two registries, or between two packages, is how the wrong code gets into a
+// server.
 Result<Release> choose(const Wish &wish, std::vector<Candidate> found) {
     const Candidate &best = found.front();
     std::vector<std::string> others;
     for (const Candidate &other : found) {
         if (other.rank != best.rank || other.priority != best.priority) break;
-        if (other.release.registry == best.release.registry && other.release.package == best.release.package)
+        if (other.release.registry == best.release.registry &&
+            other.release.package == best.release.package)
             continue;
         others.push_back(other.release.origin());
     }
@@ -75,7 +78,8 @@ Result<Release> choose(const Wish &wish, std::vector<Candidate> found) {
         others.insert(others.begin(), best.release.origin());
         return fail(ErrorCode::ambiguous_package, "\"" + wish.name + "\" is offered more than once",
                     "It is offered by " + quoted_list(others) + ".",
-                    "Choose with pgx.install(name, registry => '...'), by the package's name, or by giving one "
+                    "Choose with pgx.install(name, registry => '...'), by the package's name, or "
+                    "by giving one "
                     "registry a higher priority with pgx.alter_registry().");
     }
     return best.release;
@@ -95,28 +99,33 @@ Error unknown_version(const Wish &wish) {
 
 Error unknown_package(const Wish &wish) {
     std::vector<std::string> names;
-    for (const pg::Row &row : pg::query("SELECT DISTINCT name FROM (SELECT name FROM pgx.offers UNION ALL "
-                                        "SELECT package FROM pgx.offers UNION ALL SELECT name FROM pgx.releases) AS n"))
+    for (const pg::Row &row :
+         pg::query("SELECT DISTINCT name FROM (SELECT name FROM pgx.offers UNION ALL "
+                   "SELECT package FROM pgx.offers UNION ALL SELECT name FROM pgx.releases) AS n"))
         names.push_back(row[0].value_or(""));
     const std::vector<std::string> near = near_names(wish.name, names);
     Error error{ErrorCode::unknown_package, "no registry offers \"" + wish.name + "\""};
-    if (wish.registry) error.message = "registry \"" + *wish.registry + "\" does not offer \"" + wish.name + "\"";
-    if (!near.empty()) error.hint = "Similar names: " + quoted_list(near) + ". See also pgx.search(text).";
+    if (wish.registry)
+        error.message = "registry \"" + *wish.registry + "\" does not offer \"" + wish.name + "\"";
+    if (!near.empty())
+        error.hint = "Similar names: " + quoted_list(near) + ". See also pgx.search(text).";
     return error;
 }
 
 }  // namespace
 
 Json Release::artifact() const {
-    return {{"package", package}, {"version", version}, {"registry", registry}, {"kind", kind}, {"source", source},
-            {"url", url},         {"size", size},       {"sha256", sha256},     {"signer", signer}};
+    return {{"package", package}, {"version", version}, {"registry", registry},
+            {"kind", kind},       {"source", source},   {"url", url},
+            {"size", size},       {"sha256", sha256},   {"signer", signer}};
 }
 
 Result<Release> recorded_release(const std::string &package, const pg::Row &row) {
     if (!row[2])
-        return fail(ErrorCode::unknown_registry, "registry \"" + row[1].value_or("") + "\" does not exist",
-                    "Version " + row[0].value_or("") + " of package \"" + package + "\" came from it.",
-                    "Add the registry again with pgx.add_registry().");
+        return fail(
+            ErrorCode::unknown_registry, "registry \"" + row[1].value_or("") + "\" does not exist",
+            "Version " + row[0].value_or("") + " of package \"" + package + "\" came from it.",
+            "Add the registry again with pgx.add_registry().");
     Release release;
     release.package = package;
     release.version = row[0].value_or("");
@@ -132,20 +141,26 @@ Result<Release> recorded_release(const std::string &package, const pg::Row &row)
 
 Result<void> check_registry(const Wish &wish) {
     if (!wish.registry) return {};
-    if (pg::query("SELECT FROM pgx.registries WHERE name OPERATOR(pg_catalog.=) $1", {*wish.registry}).empty())
-        return fail(ErrorCode::unknown_registry, "registry \"" + *wish.registry + "\" does not exist");
+    if (pg::query("SELECT FROM pgx.registries WHERE name OPERATOR(pg_catalog.=) $1",
+                  {*wish.registry})
+            .empty())
+        return fail(ErrorCode::unknown_registry,
+                    "registry \"" + *wish.registry + "\" does not exist");
     return {};
 }
 
 Result<bool> learn_extension_names(const Wish &wish, ProgressSlot &progress) {
     std::vector<pg::Row> rows = pg::query(
-        "SELECT g.name FROM pgx.registries AS g WHERE ((g.enabled AND $1 IS NULL) OR g.name OPERATOR(pg_catalog.=) $1)"
-        "   AND EXISTS (SELECT FROM pgx.releases AS r WHERE r.registry OPERATOR(pg_catalog.=) g.name AND r.extensions IS NULL)"
+        "SELECT g.name FROM pgx.registries AS g WHERE ((g.enabled AND $1 IS NULL) OR g.name "
+        "OPERATOR(pg_catalog.=) $1)"
+        "   AND EXISTS (SELECT FROM pgx.releases AS r WHERE r.registry OPERATOR(pg_catalog.=) "
+        "g.name AND r.extensions IS NULL)"
         " ORDER BY g.priority DESC, g.name",
         {wish.registry});
     for (const pg::Row &row : rows) {
         const std::string name = row[0].value_or("");
-        pg::notice("looking for \"" + wish.name + "\" in the package contents of registry \"" + name + "\"",
+        pg::notice("looking for \"" + wish.name + "\" in the package contents of registry \"" +
+                       name + "\"",
                    "This reads a large list once; later calls use what was learnt.");
         (void)TRY(refresh_registry(name, true, progress));
     }

@@ -18,16 +18,17 @@ struct Release {
     std::string registry, kind, source;
     std::string package, version, repository, url, sha256, signer;
     std::uint64_t size = 0;
-    // The registry did not say which extensions the package holds, and only its name speaks for it: once it is unpacked, it has
-    // to hold the extension that was asked for.
+    // The registry did not say which extensions the package holds, and only its name speaks for it:
+    // once it is unpacked, it has to hold the extension that was asked for.
     bool is_guess = false;
 
     Json artifact() const;  // for the helper's request "fetch"
     std::string origin() const { return registry + ": " + package + " " + version; }
 };
 
-// A release that was installed once, from a row (version, registry, kind, source, url, size, sha256, signer) of installed or history joined
-// with registries. unknown_registry when that does not exist any more.
+// A release that was installed once, from a row (version, registry, kind, source, url, size,
+// sha256, signer) of installed or history joined with registries. unknown_registry when that does
+// not exist any more.
 Result<Release> recorded_release(const std::string &package, const pg::Row &row);
 
 // What is asked for. The name may be an extension's, a package's, or a package's short name.
@@ -35,19 +36,22 @@ struct Wish {
     std::string name;
     std::optional<std::string> version = {};   // as the registry writes it, or its upstream part
     std::optional<std::string> registry = {};  // only from this one
-    std::string required_by = {};              // the extension whose control file asks for it, empty when a person does
-    std::optional<Release> release = {};       // exactly this one; nothing is looked up then
+    std::string required_by =
+        {};  // the extension whose control file asks for it, empty when a person does
+    std::optional<Release> release = {};  // exactly this one; nothing is looked up then
 };
 
-// The best release for a wish: from the registry with the highest priority, extension names before package names, then the newest version. When no list
-// at hand knows the name, the registries are asked for the extension names of their packages, once. Errors: unknown_package with near
-// names, unknown_version with those that exist, ambiguous_package.
+// The best release for a wish: from the registry with the highest priority, extension names before
+// package names, then the newest version. When no list at hand knows the name, the registries are
+// asked for the extension names of their packages, once. Errors: unknown_package with near names,
+// unknown_version with those that exist, ambiguous_package.
 Result<Release> find_release(const Wish &wish, ProgressSlot &progress);
 
 // unknown_registry when the wish names one that does not exist.
 Result<void> check_registry(const Wish &wish);
 
-// Asks the registries that have not told yet which extensions their packages hold. False when all have.
+// Asks the registries that have not told yet which extensions their packages hold. False when all
+// have.
 Result<bool> learn_extension_names(const Wish &wish, ProgressSlot &progress);
 
 }  // namespace pgx

@@ -18,19 +18,22 @@ namespace pgx {
 
 namespace {
 
-// Files that a database works with must not go: DROP EXTENSION works without them, but nothing else does, and with a
-// preloaded library gone the server does not start again.
+// Files that a database works with must not go: DROP EXTENSION works without them, but nothing else
+// does, and with a preloaded library gone the server does not start again.
 Result<void> check_unused(const InstalledPackage &installed, const std::vector<Use> &uses,
                           const std::vector<std::string> &leaving) {
     std::string detail, hint;
     for (const Use &use : uses) {
-        if (std::ranges::find(installed.extensions, use.extension) == installed.extensions.end()) continue;
-        detail += "Database \"" + use.database + "\" has extension \"" + use.extension + "\" " + use.version + ". ";
+        if (std::ranges::find(installed.extensions, use.extension) == installed.extensions.end())
+            continue;
+        detail += "Database \"" + use.database + "\" has extension \"" + use.extension + "\" " +
+                  use.version + ". ";
         if (hint.empty()) hint = "Run DROP EXTENSION there first. ";
     }
     for (const std::string &setting : preload_settings(installed.package)) {
         detail += "Setting " + setting + " names a library of it. ";
-        if (hint.find("setting") == std::string::npos) hint += "Take the library out of the setting first. ";
+        if (hint.find("setting") == std::string::npos)
+            hint += "Take the library out of the setting first. ";
     }
     const std::vector<std::string> dependents = dependent_extensions(installed, leaving);
     if (!dependents.empty()) {
@@ -48,7 +51,8 @@ void tell_unneeded() {
     std::vector<std::string> unneeded;
     for (const pg::Row &row : pg::query_latest(
              "SELECT i.package FROM pgx.installed AS i WHERE NOT i.requested AND NOT EXISTS"
-             " (SELECT FROM pgx.installed_extensions AS e WHERE e.package OPERATOR(pg_catalog.<>) i.package"
+             " (SELECT FROM pgx.installed_extensions AS e WHERE e.package OPERATOR(pg_catalog.<>) "
+             "i.package"
              "   AND e.requires OPERATOR(pg_catalog.&&) i.extensions) ORDER BY 1"))
         unneeded.push_back(*row[0]);
     if (!unneeded.empty())
@@ -68,7 +72,8 @@ PGX_FUNCTION(pgx_remove) {
     take_cluster_lock();
     TRY(recover(layout));
     if (has_open_sessions())
-        return fail(ErrorCode::wrong_state, "cannot run pgx.remove() after extensions were created in other databases", "",
+        return fail(ErrorCode::wrong_state,
+                    "cannot run pgx.remove() after extensions were created in other databases", "",
                     "COMMIT first.");
     std::vector<InstalledPackage> packages;
     std::vector<std::string> leaving, extensions;
@@ -77,7 +82,8 @@ PGX_FUNCTION(pgx_remove) {
         // Two names of one package.
         if (std::ranges::find(leaving, installed.package) != leaving.end()) continue;
         leaving.push_back(installed.package);
-        extensions.insert(extensions.end(), installed.extensions.begin(), installed.extensions.end());
+        extensions.insert(extensions.end(), installed.extensions.begin(),
+                          installed.extensions.end());
         packages.push_back(std::move(installed));
     }
     const std::vector<Use> uses = TRY(find_uses(extensions));
@@ -86,17 +92,24 @@ PGX_FUNCTION(pgx_remove) {
         progress.report("remove", installed.package, 0, 0);
         Result<void> unused = check_unused(installed, uses, leaving);
         if (!unused && !force) return fail(std::move(unused).error());
-        if (!unused) pg::warning("removing \"" + installed.package + "\" although it is in use", unused.error().detail);
+        if (!unused)
+            pg::warning("removing \"" + installed.package + "\" although it is in use",
+                        unused.error().detail);
 
         PlannedChange change{new_change(), {}};
-        for (const pg::Row &row : pg::query_latest("SELECT path FROM pgx.files WHERE package OPERATOR(pg_catalog.=) $1",
-                                                   {installed.package}))
+        for (const pg::Row &row :
+             pg::query_latest("SELECT path FROM pgx.files WHERE package OPERATOR(pg_catalog.=) $1",
+                              {installed.package}))
             change.steps.push_back({.kind = FileStep::Kind::remove, .path = *row[0]});
         rows.add({installed.package, installed.version, std::to_string(change.steps.size())});
-        change.steps.push_back({.kind = FileStep::Kind::remove, .path = layout.receipt_path(installed.package)});
-        // None in an older snapshot of a REPEATABLE READ transaction: then the rows would stay and the files go.
-        if (pg::execute("DELETE FROM pgx.installed WHERE package OPERATOR(pg_catalog.=) $1", {installed.package}) != 1)
-            return fail(ErrorCode::serialization_failure, "\"" + installed.package + "\" was changed by another transaction");
+        change.steps.push_back(
+            {.kind = FileStep::Kind::remove, .path = layout.receipt_path(installed.package)});
+        // None in an older snapshot of a REPEATABLE READ transaction: then the rows would stay and
+        // the files go.
+        if (pg::execute("DELETE FROM pgx.installed WHERE package OPERATOR(pg_catalog.=) $1",
+                        {installed.package}) != 1)
+            return fail(ErrorCode::serialization_failure,
+                        "\"" + installed.package + "\" was changed by another transaction");
         record_history({change.change, "remove", installed.package, {}, installed.version, {}});
         changes.push_back(std::move(change));
     }

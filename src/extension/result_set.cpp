@@ -12,7 +12,8 @@ namespace {
 // Pointers for BuildTupleFromCStrings, which takes null for NULL.
 std::vector<char *> pointers(const Row &row) {
     std::vector<char *> texts;
-    for (const Value &value : row) texts.push_back(value ? const_cast<char *>(value->c_str()) : nullptr);
+    for (const Value &value : row)
+        texts.push_back(value ? const_cast<char *>(value->c_str()) : nullptr);
     return texts;
 }
 
@@ -71,7 +72,8 @@ std::vector<std::string> names_argument(FunctionCallInfo fcinfo, int n) {
         }
         Datum *datums;
         bool *nulls;
-        deconstruct_array_builtin(PG_GETARG_ARRAYTYPE_P(n), TEXTOID, &datums, &nulls, &result.count);
+        deconstruct_array_builtin(PG_GETARG_ARRAYTYPE_P(n), TEXTOID, &datums, &nulls,
+                                  &result.count);
         result.texts = static_cast<char **>(palloc0(sizeof(char *) * (result.count + 1)));
         for (int i = 0; i < result.count; i++)
             if (!nulls[i]) result.texts[i] = TextDatumGetCString(datums[i]);
@@ -85,7 +87,8 @@ std::vector<std::string> names_argument(FunctionCallInfo fcinfo, int n) {
 Datum text_datum(const std::string &text) {
     const char *bytes = text.data();
     const int length = static_cast<int>(text.size());
-    return PointerGetDatum(call([bytes, length] { return cstring_to_text_with_len(bytes, length); }));
+    return PointerGetDatum(
+        call([bytes, length] { return cstring_to_text_with_len(bytes, length); }));
 }
 
 }  // namespace pgx::pg

@@ -9,7 +9,8 @@
 
 namespace pgx::pg {
 
-// Collects rows into a tuplestore. Values are text and go through the input function of their column's type.
+// Collects rows into a tuplestore. Values are text and go through the input function of their
+// column's type.
 class ResultSet {
    public:
     explicit ResultSet(FunctionCallInfo fcinfo);
@@ -26,7 +27,8 @@ Datum make_record(FunctionCallInfo fcinfo, const Row &row);
 
 // Arguments as C++ values; nullopt when NULL.
 Value text_argument(FunctionCallInfo fcinfo, int n);
-// text or text[], whichever the function was declared with. A null in the array becomes an empty name, which no check lets pass.
+// text or text[], whichever the function was declared with. A null in the array becomes an empty
+// name, which no check lets pass.
 std::vector<std::string> names_argument(FunctionCallInfo fcinfo, int n);
 Datum text_datum(const std::string &text);
 

@@ -1,8 +1,9 @@
 // settings.cpp - see settings.h.
 //
-// ALTER SYSTEM cannot be called from a function through SPI, so its implementation is called: it checks the
-// caller's rights and allow_alter_system itself and writes postgresql.auto.conf by rename. That is not rolled back, and need
-// not be: directories without files on the two paths do no harm.
+// ALTER SYSTEM cannot be called from a function through SPI, so its implementation is called: it
+// checks the caller's rights and allow_alter_system itself and writes postgresql.auto.conf by
+// rename. That is not rolled back, and need not be: directories without files on the two paths do
+// no harm.
 #include "extension/door.h"
 
 #include "extension/settings.h"
@@ -80,15 +81,18 @@ void alter_system(const std::string &name, const std::string &value) {
     });
 }
 
-// What the reload will do here too, now: the next command of this session may come before the signal does.
+// What the reload will do here too, now: the next command of this session may come before the
+// signal does.
 void set_as_reload_does(const std::string &name, const std::string &value) {
     const char *name_text = name.c_str(), *value_text = value.c_str();
     pg::call([name_text, value_text] {
-        (void)set_config_option(name_text, value_text, PGC_SIGHUP, PGC_S_FILE, GUC_ACTION_SET, true, 0, false);
+        (void)set_config_option(name_text, value_text, PGC_SIGHUP, PGC_S_FILE, GUC_ACTION_SET, true,
+                                0, false);
     });
 }
 
-// Where a database, a role or the session has a value of its own, which no configuration file changes.
+// Where a database, a role or the session has a value of its own, which no configuration file
+// changes.
 void set_local(const std::string &name, const std::string &value) {
     const char *name_text = name.c_str(), *value_text = value.c_str();
     pg::call([name_text, value_text] {
@@ -110,8 +114,9 @@ std::vector<ManagedPath> managed_paths(const DirectoryLayout &layout) {
 
 // ALTER DATABASE and ALTER ROLE ... SET win over the configuration, silently.
 void warn_of_override(const ManagedPath &path) {
-    std::vector<pg::Row> rows = pg::query(
-        "SELECT source FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) $1", {path.name});
+    std::vector<pg::Row> rows =
+        pg::query("SELECT source FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) $1",
+                  {path.name});
     const std::string source = rows.empty() ? "" : rows[0][0].value_or("");
     if (source != "database" && source != "user" && source != "database user") return;
     pg::warning(std::string(path.name) + " is overridden here by a setting of the " + source,
@@ -134,17 +139,19 @@ std::vector<std::string> other_elements(const char *setting, const std::string &
 }  // namespace
 
 void define_settings() {
-    DefineCustomStringVariable(
-        "pgx.directory", "Directory that pgx keeps extensions in.",
-        "Relative to the data directory. The server's user must own it, nobody else may write to it.",
-        &directory_setting, "pgx", PGC_SIGHUP, GUC_SUPERUSER_ONLY, nullptr, nullptr, nullptr);
+    DefineCustomStringVariable("pgx.directory", "Directory that pgx keeps extensions in.",
+                               "Relative to the data directory. The server's user must own it, "
+                               "nobody else may write to it.",
+                               &directory_setting, "pgx", PGC_SIGHUP, GUC_SUPERUSER_ONLY, nullptr,
+                               nullptr, nullptr);
     DefineCustomStringVariable("pgx.helper_path", "Path of the helper program.",
                                "Empty: the program that was installed with the extension.",
                                &helper_path_setting, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, nullptr,
                                nullptr, nullptr);
     DefineCustomBoolVariable("pgx.home", "Marks the home database of pgx.",
                              "Set for one database by CREATE EXTENSION pgx.", &home_setting, false,
-                             PGC_SUSET, GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE, nullptr, nullptr, nullptr);
+                             PGC_SUSET, GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE, nullptr, nullptr,
+                             nullptr);
     MarkGUCPrefixReserved("pgx");
 }
 
@@ -192,17 +199,20 @@ Result<std::vector<PathSetting>> ensure_set_up() {
             set_as_reload_does(path.name, setting.value);
             const std::string effective = session_value(path.name);
             if (!has_element(effective, path.element)) {
-                set_local(path.name, effective.empty() ? path.element : effective + ":" + path.element);
+                set_local(path.name,
+                          effective.empty() ? path.element : effective + ":" + path.element);
                 warn_of_override(path);
             }
         }
         settings.push_back(std::move(setting));
     }
     if (reload) {
-        // Not an error if it fails: this session has the values, the others get them with the next reload.
+        // Not an error if it fails: this session has the values, the others get them with the next
+        // reload.
         (void)kill(PostmasterPid, SIGHUP);
         pg::notice("pgx keeps extensions in \"" + layout.root + "\"",
-                   "That directory was added to extension_control_path and dynamic_library_path with ALTER "
+                   "That directory was added to extension_control_path and dynamic_library_path "
+                   "with ALTER "
                    "SYSTEM, and the configuration was reloaded. No restart is needed.");
     }
     return settings;
@@ -211,8 +221,8 @@ Result<std::vector<PathSetting>> ensure_set_up() {
 std::vector<std::string> other_extension_directories() {
     char share[MAXPGPATH];
     get_share_path(my_exec_path, share);
-    std::vector<std::string> directories = other_elements(
-        "extension_control_path", directory_layout().share(), "$system", share);
+    std::vector<std::string> directories =
+        other_elements("extension_control_path", directory_layout().share(), "$system", share);
     for (std::string &directory : directories) directory = join_path(directory, "extension");
     return directories;
 }

@@ -24,9 +24,9 @@ struct PathSetting {
     bool changed = false;
 };
 
-// Makes the directories and puts them on the two paths: ALTER SYSTEM, reload, and for the rest of this transaction SET LOCAL.
-// The elements that are there stay, before ours: what the server brought itself is never shadowed.  Cheap when nothing is to
-// be done.
+// Makes the directories and puts them on the two paths: ALTER SYSTEM, reload, and for the rest of
+// this transaction SET LOCAL. The elements that are there stay, before ours: what the server
+// brought itself is never shadowed.  Cheap when nothing is to be done.
 Result<std::vector<PathSetting>> ensure_set_up();
 
 // Where PostgreSQL looks for control files besides pgx's own directory, in its order.

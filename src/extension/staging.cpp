@@ -33,7 +33,8 @@ std::string random_name() {
 class AbandonedDirectory {
    public:
     explicit AbandonedDirectory(std::string path)
-        : path_(std::move(path)), descriptor_(open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)) {
+        : path_(std::move(path)),
+          descriptor_(open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)) {
         locked_ = descriptor_ >= 0 && flock(descriptor_, LOCK_EX | LOCK_NB) == 0;
     }
     ~AbandonedDirectory() {
@@ -52,7 +53,8 @@ class AbandonedDirectory {
 
 }  // namespace
 
-// Before it is locked, a new directory looks abandoned. Another process may have removed it by then, or be looking at it just now.
+// Before it is locked, a new directory looks abandoned. Another process may have removed it by
+// then, or be looking at it just now.
 Result<StagingDirectory> StagingDirectory::create(const DirectoryLayout &layout) {
     constexpr int attempts = 100;
     for (int attempt = 1;; attempt++) {
@@ -65,7 +67,8 @@ Result<StagingDirectory> StagingDirectory::create(const DirectoryLayout &layout)
             own_directories().push_back(path);
             return StagingDirectory(path, descriptor);
         }
-        Error error = system_error("could not lock directory \"" + path + "\"", locked ? ENOENT : errno);
+        Error error =
+            system_error("could not lock directory \"" + path + "\"", locked ? ENOENT : errno);
         if (descriptor >= 0) close(descriptor);
         (void)real_file_system().remove_directory(path);
         if (attempt == attempts) return fail(std::move(error));

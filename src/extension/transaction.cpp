@@ -21,8 +21,9 @@ std::vector<PendingChange> &pending() {
     return changes;
 }
 
-// Undoes what `matches`, newest first. A change that cannot be undone keeps its journal, and so do the older ones, which may
-// have touched the same files: recovery takes them up in the same order. Whatever happens, they are not pending any more.
+// Undoes what `matches`, newest first. A change that cannot be undone keeps its journal, and so do
+// the older ones, which may have touched the same files: recovery takes them up in the same order.
+// Whatever happens, they are not pending any more.
 template <typename Matches>
 Result<void> undo_where(Matches matches) {
     std::vector<PendingChange> &changes = pending();
@@ -61,13 +62,15 @@ void transaction_callback(XactEvent event, void *) {
             pg::guarded("could not clean up after a change of extension files", at_commit, nullptr);
             break;
         case XACT_EVENT_ABORT:
-            pg::guarded("could not undo a change of extension files, it will be undone by the next call of pgx",
-                        at_abort, nullptr);
+            pg::guarded(
+                "could not undo a change of extension files, it will be undone by the next call of "
+                "pgx",
+                at_abort, nullptr);
             break;
         case XACT_EVENT_PRE_PREPARE:
             if (pending().empty()) break;
-            // A prepared transaction outlives its process, and so would the pending changes. Plain C from here on:
-            // this is the one callback that may raise an error, and wants to.
+            // A prepared transaction outlives its process, and so would the pending changes. Plain
+            // C from here on: this is the one callback that may raise an error, and wants to.
             ereport(ERROR,
                     (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                      errmsg("cannot PREPARE a transaction that has changed extension files"),
@@ -78,14 +81,16 @@ void transaction_callback(XactEvent event, void *) {
     }
 }
 
-void subtransaction_callback(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *) {
+void subtransaction_callback(SubXactEvent event, SubTransactionId id, SubTransactionId parent,
+                             void *) {
     if (pending().empty()) return;
     if (event == SUBXACT_EVENT_COMMIT_SUB) {
         for (PendingChange &change : pending())
             if (change.subtransaction == id) change.subtransaction = parent;
     } else if (event == SUBXACT_EVENT_ABORT_SUB) {
-        pg::guarded("could not undo a change of extension files, it will be undone by the next call of pgx",
-                    at_subabort, &id);
+        pg::guarded(
+            "could not undo a change of extension files, it will be undone by the next call of pgx",
+            at_subabort, &id);
     }
 }
 
@@ -96,7 +101,8 @@ void register_transaction_callbacks() {
     RegisterSubXactCallback(subtransaction_callback, nullptr);
 }
 
-Result<void> apply_in_transaction(const DirectoryLayout &layout, std::vector<PlannedChange> changes) {
+Result<void> apply_in_transaction(const DirectoryLayout &layout,
+                                  std::vector<PlannedChange> changes) {
     if (changes.empty()) return {};
     FileSystem &fs = real_file_system();
     // A journal may go only when the history row is safe on disk.
@@ -108,7 +114,8 @@ Result<void> apply_in_transaction(const DirectoryLayout &layout, std::vector<Pla
     for (PlannedChange &change : changes) {
         unsynced.insert(unsynced.end(), change.unsynced.begin(), change.unsynced.end());
         order_steps(change.steps);
-        FileChange files = TRY(FileChange::begin(fs, layout, change.change, std::move(change.steps)));
+        FileChange files =
+            TRY(FileChange::begin(fs, layout, change.change, std::move(change.steps)));
         pending().push_back({GetCurrentSubTransactionId(), std::move(files)});
     }
     std::vector<const FileChange *> begun;

@@ -13,8 +13,9 @@ namespace pgx {
 
 namespace {
 
-// The newest release of each installed package that is newer than what is there, from the registry it came from. Another
-// registry's package of that name is another package, as long as the first one exists.
+// The newest release of each installed package that is newer than what is there, from the registry
+// it came from. Another registry's package of that name is another package, as long as the first
+// one exists.
 constexpr const char *newer_releases_query = R"(
 SELECT DISTINCT ON (i.package) i.package, r.version, r.registry
   FROM pgx.installed AS i
@@ -33,7 +34,8 @@ std::optional<Wish> newer(const InstalledPackage &installed) {
 }
 
 pg::Row unchanged_row(const InstalledPackage &installed, const char *why) {
-    const std::string extension = installed.extensions.empty() ? installed.package : installed.extensions.front();
+    const std::string extension =
+        installed.extensions.empty() ? installed.package : installed.extensions.front();
     const std::string version = installed_default_version(extension);
     return {extension, why, version.empty() ? pg::Value{} : version, installed.origin(), {}};
 }
@@ -43,28 +45,36 @@ Result<Release> previous_release(const InstalledPackage &installed) {
     std::vector<pg::Row> rows = pg::query_latest(
         "SELECT p.version, p.registry, g.kind, g.source, p.url, p.size, p.sha256, p.signer"
         "  FROM pgx.history AS h"
-        "  JOIN pgx.history AS p ON p.package OPERATOR(pg_catalog.=) h.package AND p.url IS NOT NULL"
-        "       AND p.version OPERATOR(pg_catalog.=) h.previous_version AND p.at OPERATOR(pg_catalog.<) h.at"
+        "  JOIN pgx.history AS p ON p.package OPERATOR(pg_catalog.=) h.package AND p.url IS NOT "
+        "NULL"
+        "       AND p.version OPERATOR(pg_catalog.=) h.previous_version AND p.at "
+        "OPERATOR(pg_catalog.<) h.at"
         "  LEFT JOIN pgx.registries AS g ON g.name OPERATOR(pg_catalog.=) p.registry"
         " WHERE h.package OPERATOR(pg_catalog.=) $1 AND h.version OPERATOR(pg_catalog.=) $2"
         "   AND h.previous_version OPERATOR(pg_catalog.<>) $2"
         " ORDER BY h.at DESC, p.at DESC LIMIT 1",
         {installed.package, installed.version});
     if (rows.empty())
-        return fail(ErrorCode::unknown_version, "there is no version of \"" + installed.package + "\" to go back to",
+        return fail(ErrorCode::unknown_version,
+                    "there is no version of \"" + installed.package + "\" to go back to",
                     "Version " + installed.version + " is the first that pgx has installed here.",
-                    "Another version is installed with pgx.install(name, version => '...'); see pgx.versions(name).");
+                    "Another version is installed with pgx.install(name, version => '...'); see "
+                    "pgx.versions(name).");
     return recorded_release(installed.package, rows[0]);
 }
 
 Result<Datum> set_pinned(FunctionCallInfo fcinfo, bool pinned) {
     const char *function = pinned ? "pgx.pin()" : "pgx.unpin()";
     TRY(check_may_change(function));
-    const InstalledPackage installed = TRY(require_installed(pg::text_argument(fcinfo, 0).value_or("")));
+    const InstalledPackage installed =
+        TRY(require_installed(pg::text_argument(fcinfo, 0).value_or("")));
     if (installed.pinned != pinned) {
-        pg::execute("UPDATE pgx.installed SET pinned = $2::pg_catalog.bool WHERE package OPERATOR(pg_catalog.=) $1",
-                    {installed.package, pinned ? "true" : "false"});
-        record_history({new_change(), pinned ? "pin" : "unpin", installed.package, installed.version, {}, {}});
+        pg::execute(
+            "UPDATE pgx.installed SET pinned = $2::pg_catalog.bool WHERE package "
+            "OPERATOR(pg_catalog.=) $1",
+            {installed.package, pinned ? "true" : "false"});
+        record_history(
+            {new_change(), pinned ? "pin" : "unpin", installed.package, installed.version, {}, {}});
     }
     return pg::text_datum(installed.package + " " + installed.version);
 }
@@ -81,7 +91,8 @@ PGX_FUNCTION(pgx_update) {
     std::vector<InstalledPackage> packages;
     const bool all = PG_NARGS() == 0;
     if (all) {
-        for (const pg::Row &row : pg::query_latest("SELECT package FROM pgx.installed ORDER BY package"))
+        for (const pg::Row &row :
+             pg::query_latest("SELECT package FROM pgx.installed ORDER BY package"))
             packages.push_back(TRY(require_installed(*row[0])));
     } else {
         for (const std::string &name : pg::names_argument(fcinfo, 0)) {
@@ -89,9 +100,11 @@ PGX_FUNCTION(pgx_update) {
             TRY(check_not_pinned(packages.back()));
         }
     }
-    // Whoever asks for an update wants to know what is new; an unchanged registry costs one request.
+    // Whoever asks for an update wants to know what is new; an unchanged registry costs one
+    // request.
     if (!packages.empty())
-        for (const std::string &registry : TRY(enabled_registries())) (void)TRY(refresh_registry(registry, false, progress));
+        for (const std::string &registry : TRY(enabled_registries()))
+            (void)TRY(refresh_registry(registry, false, progress));
 
     std::vector<Wish> wishes;
     std::vector<pg::Row> unchanged;
@@ -119,7 +132,8 @@ PGX_FUNCTION(pgx_rollback) {
     ProgressSlot progress("rollback");
     const DirectoryLayout layout = directory_layout();
     TRY(ensure_set_up());
-    const InstalledPackage installed = TRY(require_installed(pg::text_argument(fcinfo, 0).value_or("")));
+    const InstalledPackage installed =
+        TRY(require_installed(pg::text_argument(fcinfo, 0).value_or("")));
     TRY(check_not_pinned(installed));
     Wish wish{.name = installed.package};
     wish.release = TRY(previous_release(installed));

@@ -18,14 +18,16 @@ constexpr const char *preload_names[] = {"shared_preload_libraries", "session_pr
 
 // What a background worker in another database, or we in ours, ask for.
 constexpr const char *extensions_query =
-    "SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(extname, extversion) ORDER BY extname), '[]')"
+    "SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(extname, extversion) ORDER BY "
+    "extname), '[]')"
     "::pg_catalog.text FROM pg_catalog.pg_extension";
 
-Result<void> collect(const std::string &database, const pg::Value &answer, const std::vector<std::string> &wanted,
-                     std::vector<Use> &uses) {
+Result<void> collect(const std::string &database, const pg::Value &answer,
+                     const std::vector<std::string> &wanted, std::vector<Use> &uses) {
     const Json list = TRY(parse_json(answer.value_or("[]")));
     for (const Json &pair : list) {
-        if (!pair.is_array() || pair.size() != 2 || !pair[0].is_string() || !pair[1].is_string()) continue;
+        if (!pair.is_array() || pair.size() != 2 || !pair[0].is_string() || !pair[1].is_string())
+            continue;
         std::string extension = pair[0].get<std::string>();
         if (std::ranges::find(wanted, extension) == wanted.end()) continue;
         uses.push_back({database, std::move(extension), pair[1].get<std::string>()});
@@ -76,38 +78,48 @@ Result<std::vector<Use>> find_uses(const std::vector<std::string> &extensions) {
 
 std::vector<std::string> preload_settings(const std::string &package) {
     std::vector<std::string> libraries;
-    for (const pg::Row &row : pg::query_latest(
-             "SELECT path FROM pgx.files WHERE package OPERATOR(pg_catalog.=) $1 AND kind OPERATOR(pg_catalog.=) 'library'",
-             {package}))
+    for (const pg::Row &row :
+         pg::query_latest("SELECT path FROM pgx.files WHERE package OPERATOR(pg_catalog.=) $1 AND "
+                          "kind OPERATOR(pg_catalog.=) 'library'",
+                          {package}))
         libraries.push_back(library_name(*row[0]));
 
     std::vector<std::string> found;
     for (const char *name : preload_names) {
         // What runs now, and what the next start will read.
         for (const pg::Row &row : pg::query("SELECT pg_catalog.current_setting($1) UNION "
-                                            "SELECT setting FROM pg_catalog.pg_file_settings WHERE name OPERATOR(pg_catalog.=) $1",
+                                            "SELECT setting FROM pg_catalog.pg_file_settings WHERE "
+                                            "name OPERATOR(pg_catalog.=) $1",
                                             {name}))
-            if (names_one_of(row[0].value_or(""), libraries) && std::ranges::find(found, name) == found.end())
+            if (names_one_of(row[0].value_or(""), libraries) &&
+                std::ranges::find(found, name) == found.end())
                 found.emplace_back(name);
     }
     for (const pg::Row &row : pg::query(
-             "SELECT coalesce(' of database \"' || d.datname || '\"', '') || coalesce(' of role \"' || r.rolname || '\"', ''),"
-             "       pg_catalog.split_part(c, '=', 1), pg_catalog.substr(c, pg_catalog.strpos(c, '=') + 1)"
+             "SELECT coalesce(' of database \"' || d.datname || '\"', '') || coalesce(' of role "
+             "\"' || r.rolname || '\"', ''),"
+             "       pg_catalog.split_part(c, '=', 1), pg_catalog.substr(c, pg_catalog.strpos(c, "
+             "'=') + 1)"
              "  FROM pg_catalog.pg_db_role_setting AS s"
              " CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS c"
              "  LEFT JOIN pg_catalog.pg_database AS d ON d.oid OPERATOR(pg_catalog.=) s.setdatabase"
              "  LEFT JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) s.setrole"
-             " WHERE pg_catalog.split_part(c, '=', 1) OPERATOR(pg_catalog.~~) '%_preload_libraries'"))
-        if (names_one_of(row[2].value_or(""), libraries)) found.push_back(*row[1] + row[0].value_or(""));
+             " WHERE pg_catalog.split_part(c, '=', 1) OPERATOR(pg_catalog.~~) "
+             "'%_preload_libraries'"))
+        if (names_one_of(row[2].value_or(""), libraries))
+            found.push_back(*row[1] + row[0].value_or(""));
     return found;
 }
 
-std::vector<std::string> dependent_extensions(const InstalledPackage &installed, const std::vector<std::string> &apart_from) {
+std::vector<std::string> dependent_extensions(const InstalledPackage &installed,
+                                              const std::vector<std::string> &apart_from) {
     std::vector<std::string> dependents;
-    for (const pg::Row &row : pg::query_latest(
-             "SELECT extension FROM pgx.installed_extensions WHERE requires OPERATOR(pg_catalog.&&) $1::pg_catalog.text[]"
-             "   AND package OPERATOR(pg_catalog.<>) ALL ($2::pg_catalog.text[]) ORDER BY extension",
-             {pg::array_literal(installed.extensions), pg::array_literal(apart_from)}))
+    for (const pg::Row &row :
+         pg::query_latest("SELECT extension FROM pgx.installed_extensions WHERE requires "
+                          "OPERATOR(pg_catalog.&&) $1::pg_catalog.text[]"
+                          "   AND package OPERATOR(pg_catalog.<>) ALL ($2::pg_catalog.text[]) "
+                          "ORDER BY extension",
+                          {pg::array_literal(installed.extensions), pg::array_literal(apart_from)}))
         dependents.push_back(*row[0]);
     return dependents;
 }
@@ -117,13 +129,15 @@ PGX_FUNCTION(pgx_usage) {
     std::vector<std::string> extensions;
     const pg::Value only = pg::text_argument(fcinfo, 0);
     for (const pg::Row &row : pg::query("SELECT extension FROM pgx.installed_extensions"
-                                        " WHERE $1 IS NULL OR extension OPERATOR(pg_catalog.=) $1 OR package OPERATOR(pg_catalog.=) $1"
+                                        " WHERE $1 IS NULL OR extension OPERATOR(pg_catalog.=) $1 "
+                                        "OR package OPERATOR(pg_catalog.=) $1"
                                         " ORDER BY extension",
                                         {only}))
         extensions.push_back(*row[0]);
     if (only && extensions.empty()) TRY(require_installed(*only));
     for (const Use &use : TRY(find_uses(extensions)))
-        rows.add({use.database, use.extension, use.version, installed_default_version(use.extension)});
+        rows.add(
+            {use.database, use.extension, use.version, installed_default_version(use.extension)});
     return rows.done();
 }
 

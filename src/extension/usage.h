@@ -24,7 +24,8 @@ Result<std::vector<Use>> find_uses(const std::vector<std::string> &extensions);
 std::vector<std::string> preload_settings(const std::string &package);
 
 // Installed extensions that require one of this package's, apart from those of the packages named.
-std::vector<std::string> dependent_extensions(const InstalledPackage &installed, const std::vector<std::string> &apart_from);
+std::vector<std::string> dependent_extensions(const InstalledPackage &installed,
+                                              const std::vector<std::string> &apart_from);
 
 // The elements of a library list setting.
 std::vector<std::string> split_library_list(const std::string &value);

@@ -1,4 +1,5 @@
-// file_change_test.cpp - a change is all or nothing, whichever call fails and wherever the process ends.
+// file_change_test.cpp - a change is all or nothing, whichever call fails and wherever the process
+// ends.
 #include "core/base/file_change.h"
 
 #include <gtest/gtest.h>
@@ -41,15 +42,16 @@ void collect(const std::string &directory, const std::string &prefix, Files &fil
     }
 }
 
-// Everything below the version directory, directories included: an empty one left behind is an orphan too.
+// Everything below the version directory, directories included: an empty one left behind is an
+// orphan too.
 Files installed(const DirectoryLayout &layout) {
     Files files;
     collect(join_path(layout.root, layout.version_directory()), "", files);
     return files;
 }
 
-// A change with every kind of step: a new file, one in a new directory, replaced ones, removed ones, one that empties
-// its directory.
+// A change with every kind of step: a new file, one in a new directory, replaced ones, removed
+// ones, one that empties its directory.
 class FileChangeTest : public testing::Test {
    protected:
     void SetUp() override {
@@ -66,13 +68,15 @@ class FileChangeTest : public testing::Test {
     std::vector<FileStep> steps() {
         (void)remove_tree(real_file_system(), layout_.staging());
         std::vector<FileStep> steps;
-        for (const char *path : {"share/extension/a.control", "lib/a.so", "share/extension/a--2.sql", "share/b/new/x.txt",
-                                 "receipts/a.json"}) {
+        for (const char *path :
+             {"share/extension/a.control", "lib/a.so", "share/extension/a--2.sql",
+              "share/b/new/x.txt", "receipts/a.json"}) {
             const std::string staged = join_path(layout_.staging(), path);
             put(staged, std::string("new ") + path);
             steps.push_back({FileStep::Kind::place, path, staged});
         }
-        for (const char *path : {"share/extension/a--1.sql", "share/a/data/gone.txt", "lib/never-there.so"})
+        for (const char *path :
+             {"share/extension/a--1.sql", "share/a/data/gone.txt", "lib/never-there.so"})
             steps.push_back({FileStep::Kind::remove, path});
         order_steps(steps);
         return steps;
@@ -92,7 +96,9 @@ class FileChangeTest : public testing::Test {
                 {"share/extension/a.control", "new share/extension/a.control"}};
     }
 
-    void expect_no_journal() { EXPECT_TRUE(real_file_system().list(layout_.journal()).value().empty()); }
+    void expect_no_journal() {
+        EXPECT_TRUE(real_file_system().list(layout_.journal()).value().empty());
+    }
 
     TemporaryDirectory directory_;
     DirectoryLayout layout_ = layout_in(directory_);
@@ -155,7 +161,8 @@ TEST_P(KilledFileChangeTest, RecoveryLeavesExactlyOldOrExactlyNew) {
             ASSERT_TRUE(publish_journals(faulty, layout_, {&*change}));
             ASSERT_TRUE(change->apply());
             ASSERT_TRUE(sync_changes(faulty, {&*change}));
-            applied = true;  // here the history row would be committed, or the transaction be aborted
+            applied =
+                true;  // here the history row would be committed, or the transaction be aborted
             ASSERT_TRUE(committed ? change->finish() : change->undo());
             ended = true;
         } catch (const Killed &) {
@@ -192,7 +199,8 @@ TEST_F(FileChangeTest, AnyFailedCallCanBeUndone) {
                 ASSERT_TRUE(change->undo());
                 break;
             }
-            EXPECT_EQ(outcome.error().code, error == EIO ? ErrorCode::io : ErrorCode::disk_full) << outcome.error().message;
+            EXPECT_EQ(outcome.error().code, error == EIO ? ErrorCode::io : ErrorCode::disk_full)
+                << outcome.error().message;
             if (change) {
                 ASSERT_TRUE(change->undo());
             }
@@ -212,18 +220,21 @@ TEST_F(FileChangeTest, EveryFileIsPlacedBeforeItsDirectoryIsSynced) {
             if (log[i].find(text) != std::string::npos) return i;
         return std::size_t{0};
     };
-    for (const char *directory : {"/lib", "/share/extension", "/share/b/new", "/share/b", "/receipts"}) {
+    for (const char *directory :
+         {"/lib", "/share/extension", "/share/b/new", "/share/b", "/receipts"}) {
         const std::string place = layout_.root + "/18" + directory;
         EXPECT_EQ(std::count(log.begin(), log.end(), "sync_directory " + place), 1) << directory;
         EXPECT_GT(last("sync_directory " + place), last("rename ")) << directory;
     }
 }
 
-// What would happen without: a staged link would be moved into place, and PostgreSQL would read where it leads.
+// What would happen without: a staged link would be moved into place, and PostgreSQL would read
+// where it leads.
 TEST_F(FileChangeTest, OnlyRegularFilesOfOursArePlaced) {
     const std::string staged = join_path(layout_.staging(), "lib/a.so");
     const std::map<std::string, void (*)(const std::string &)> spoilers = {
-        {"a link", [](const std::string &path) { ASSERT_EQ(::symlink("/etc/passwd", path.c_str()), 0); }},
+        {"a link",
+         [](const std::string &path) { ASSERT_EQ(::symlink("/etc/passwd", path.c_str()), 0); }},
         {"a directory", [](const std::string &path) { ASSERT_EQ(::mkdir(path.c_str(), 0755), 0); }},
         {"nothing", [](const std::string &) {}},
         {"a file that all may write",
@@ -252,7 +263,8 @@ TEST_F(FileChangeTest, OnlyRegularFilesOfOursArePlaced) {
 }
 
 TEST_F(FileChangeTest, DamagedJournalIsReported) {
-    for (const char *content : {"", "{", "{}", "[]", "{\"journal\": 2, \"steps\": []}", "{\"journal\": 1, \"steps\": 7}"}) {
+    for (const char *content : {"", "{", "{}", "[]", "{\"journal\": 2, \"steps\": []}",
+                                "{\"journal\": 1, \"steps\": 7}"}) {
         put(layout_.journal() + "/c9.json", content);
         auto change = FileChange::load(real_file_system(), layout_, "c9");
         ASSERT_FALSE(change) << content;
@@ -271,8 +283,9 @@ TEST(OrderSteps, ControlFilesAppearLastAndDisappearFirst) {
     order_steps(steps);
     std::vector<std::string> paths;
     for (const FileStep &step : steps) paths.push_back(step.path);
-    EXPECT_EQ(paths, (std::vector<std::string>{"lib/a.so", "share/extension/a--1.sql", "share/extension/a.control",
-                                               "share/extension/old.control", "lib/old.so", "receipts/a.json"}));
+    EXPECT_EQ(paths, (std::vector<std::string>{
+                         "lib/a.so", "share/extension/a--1.sql", "share/extension/a.control",
+                         "share/extension/old.control", "lib/old.so", "receipts/a.json"}));
 }
 
 }  // namespace

@@ -10,14 +10,18 @@
 namespace pgx {
 namespace {
 
-// Every pair of these, in both orders, so that the key is held against the comparison for thousands of cases.
+// Every pair of these, in both orders, so that the key is held against the comparison for thousands
+// of cases.
 std::vector<std::string> versions() {
-    std::vector<std::string> parts = {"0", "1", "1.0", "1.", "1~", "1~~", "1~~a", "1~rc1", "1a", "1a0", "1+b1", "1.10", "1.2",
-                                      "01.2", "1-", "10", "9", "a", "A", "z1", "1:", "1.0.0", "1.0~beta1", "1.0+dfsg", "007"};
+    std::vector<std::string> parts = {
+        "0",   "1",    "1.0",  "1.",    "1~",        "1~~",      "1~~a", "1~rc1", "1a",
+        "1a0", "1+b1", "1.10", "1.2",   "01.2",      "1-",       "10",   "9",     "a",
+        "A",   "z1",   "1:",   "1.0.0", "1.0~beta1", "1.0+dfsg", "007"};
     std::vector<std::string> all = parts;
     for (const char *upstream : {"1", "1.0", "1~rc1", "0.40.0", "2.10"})
         for (const char *revision : {"0", "1", "2", "10", "1+b1", "1~bpo12+1", "1.1", "1.pgdg12+1"})
-            for (const char *epoch : {"", "0:", "1:", "2:"}) all.push_back(std::string(epoch) + upstream + "-" + revision);
+            for (const char *epoch : {"", "0:", "1:", "2:"})
+                all.push_back(std::string(epoch) + upstream + "-" + revision);
     return all;
 }
 
@@ -27,12 +31,14 @@ TEST(VersionKey, OrdersAsTheComparisonDoes) {
     const std::vector<std::string> all = versions();
     for (const std::string &a : all)
         for (const std::string &b : all)
-            EXPECT_EQ(sign(debian_version_key(a) <=> debian_version_key(b)), sign(compare_debian_versions(a, b)))
+            EXPECT_EQ(sign(debian_version_key(a) <=> debian_version_key(b)),
+                      sign(compare_debian_versions(a, b)))
                 << "\"" << a << "\" and \"" << b << "\"";
 }
 
 TEST(VersionKey, NumbersOfAnyLengthKeepTheirOrder) {
-    EXPECT_LT(debian_version_key("1." + std::string(40, '9')), debian_version_key("1.1" + std::string(40, '0')));
+    EXPECT_LT(debian_version_key("1." + std::string(40, '9')),
+              debian_version_key("1.1" + std::string(40, '0')));
     EXPECT_EQ(debian_version_key("1." + std::string(400, '0') + "7"), debian_version_key("1.7"));
 }
 

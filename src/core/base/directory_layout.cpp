@@ -11,7 +11,8 @@ Result<void> make(FileSystem &fs, const std::string &directory, unsigned mode) {
     auto made = fs.make_directories(directory, mode);
     if (made || made.error().code != ErrorCode::permission_denied) return made;
     Error error = std::move(made.error());
-    error.hint = "Let the user that the server runs as write there, or set pgx.directory to another place.";
+    error.hint =
+        "Let the user that the server runs as write there, or set pgx.directory to another place.";
     return fail(std::move(error));
 }
 
@@ -22,12 +23,15 @@ Result<void> make_directories(FileSystem &fs, const DirectoryLayout &layout) {
     std::optional<FileInfo> root = TRY(fs.info(layout.root));
     if (!root || root->type != FileType::directory)
         return fail(ErrorCode::wrong_state, "\"" + layout.root + "\" is not a directory", "",
-                    "Set pgx.directory to a directory of the server's own, or remove what is in its place.");
+                    "Set pgx.directory to a directory of the server's own, or remove what is in "
+                    "its place.");
     // Whoever may write there can put code into the server.
     if (root->owner != geteuid() || (root->mode & 0022) != 0)
-        return fail(ErrorCode::wrong_state, "directory \"" + layout.root + "\" is not the server's alone",
-                    "Its owner has to be the user that the server runs as, and nobody else may write to it.",
-                    "Change its owner and mode (chmod go-w), or set pgx.directory to another place.");
+        return fail(
+            ErrorCode::wrong_state, "directory \"" + layout.root + "\" is not the server's alone",
+            "Its owner has to be the user that the server runs as, and nobody else may write to "
+            "it.",
+            "Change its owner and mode (chmod go-w), or set pgx.directory to another place.");
 
     for (const std::string &directory :
          {layout.share() + "/extension", layout.library(), layout.receipts(), layout.journal(),

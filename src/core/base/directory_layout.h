@@ -17,7 +17,7 @@
 namespace pgx {
 
 struct DirectoryLayout {
-    std::string root;            // absolute
+    std::string root;  // absolute
     unsigned postgres_major = 0;
 
     // Relative to root, and what the paths in pgx.files and receipts are relative to.
@@ -38,8 +38,8 @@ struct DirectoryLayout {
     }
 };
 
-// Makes all of them, 0700 for the root and 0755 below. wrong_state when the root belongs to somebody else or
-// others may write to it; no_exec when libraries could not be loaded from there.
+// Makes all of them, 0700 for the root and 0755 below. wrong_state when the root belongs to
+// somebody else or others may write to it; no_exec when libraries could not be loaded from there.
 Result<void> make_directories(FileSystem &fs, const DirectoryLayout &layout);
 
 }  // namespace pgx

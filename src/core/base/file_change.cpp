@@ -81,14 +81,14 @@ std::string FileChange::backup_path(std::size_t step) const {
     return join_path(backup_directory(), std::to_string(step));
 }
 
-Result<FileChange> FileChange::begin(FileSystem &fs, const DirectoryLayout &layout, std::string change,
-                                     std::vector<FileStep> steps) {
+Result<FileChange> FileChange::begin(FileSystem &fs, const DirectoryLayout &layout,
+                                     std::string change, std::vector<FileStep> steps) {
     FileChange self(fs, layout, std::move(change), std::move(steps));
     for (FileStep &step : self.steps_) {
         step.replaces = TRY(fs.info(layout.installed(step.path))).has_value();
         if (step.kind != FileStep::Kind::place) continue;
-        // What waits in staging was put there by a process that has read foreign bytes. A link would be moved like a
-        // file, and show PostgreSQL whatever it leads to.
+        // What waits in staging was put there by a process that has read foreign bytes. A link
+        // would be moved like a file, and show PostgreSQL whatever it leads to.
         std::optional<FileInfo> staged = TRY(fs.info(step.staged));
         if (!staged || staged->type != FileType::regular || (staged->mode & 07022) != 0)
             return fail(ErrorCode::helper_failed, "cannot install \"" + step.path + "\"",
@@ -110,7 +110,8 @@ Result<FileChange> FileChange::load(FileSystem &fs, const DirectoryLayout &layou
     Result<std::vector<FileStep>> steps =
         json ? steps_from_json(*json) : Result<std::vector<FileStep>>(fail(json.error()));
     if (!steps)
-        return fail(ErrorCode::wrong_state, "could not read journal \"" + self.journal_path() + "\"",
+        return fail(ErrorCode::wrong_state,
+                    "could not read journal \"" + self.journal_path() + "\"",
                     "The change it belongs to was interrupted: " + steps.error().message + ".");
     self.steps_ = std::move(*steps);
     return self;
@@ -161,8 +162,9 @@ Result<void> FileChange::take_back(std::size_t step) {
     const FileStep &what = steps_[step];
     const std::string place = layout_.installed(what.path);
     if (what.replaces) {
-        // Without a backup this step was never begun. With one, the place holds the old file still (then both names are
-        // one inode and rename does nothing; drop_journal() removes the second name), the new file, or nothing.
+        // Without a backup this step was never begun. With one, the place holds the old file still
+        // (then both names are one inode and rename does nothing; drop_journal() removes the second
+        // name), the new file, or nothing.
         if (TRY(fs_->info(backup_path(step)))) {
             TRY(make_parents(what.path));
             TRY(fs_->rename(backup_path(step), place));
@@ -191,7 +193,8 @@ Result<void> FileChange::make_parents(const std::string &path) {
     return fs_->make_directories(layout_.installed(parent_path(path)), 0755);
 }
 
-Result<void> remove_empty_directories(FileSystem &fs, const DirectoryLayout &layout, std::string directory) {
+Result<void> remove_empty_directories(FileSystem &fs, const DirectoryLayout &layout,
+                                      std::string directory) {
     for (; !is_permanent(directory); directory = parent_path(directory)) {
         const std::string place = layout.installed(directory);
         if (!TRY(fs.info(place))) continue;
@@ -218,12 +221,14 @@ std::set<std::string> FileChange::directories() const {
     return directories;
 }
 
-Result<void> publish_journals(FileSystem &fs, const DirectoryLayout &layout, const std::vector<const FileChange *> &changes,
+Result<void> publish_journals(FileSystem &fs, const DirectoryLayout &layout,
+                              const std::vector<const FileChange *> &changes,
                               std::vector<std::string> staged) {
     for (const FileChange *change : changes) staged.push_back(change->new_journal_path());
     TRY(sync_files(fs, staged));
     // The name appears only when the content is complete and synced.
-    for (const FileChange *change : changes) TRY(fs.rename(change->new_journal_path(), change->journal_path()));
+    for (const FileChange *change : changes)
+        TRY(fs.rename(change->new_journal_path(), change->journal_path()));
     return fs.sync_directory(layout.journal());
 }
 

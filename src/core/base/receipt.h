@@ -1,8 +1,8 @@
 // receipt.h - what is in an artifact, file by file, after unpacking and inspection.
 //
-// The helper makes it from the unpacked files, the backend installs by it, and a copy stays on disk beside the
-// files as receipts/<package>.json, so that files and catalog can be compared and, when the catalog is lost,
-// adopted.
+// The helper makes it from the unpacked files, the backend installs by it, and a copy stays on disk
+// beside the files as receipts/<package>.json, so that files and catalog can be compared and, when
+// the catalog is lost, adopted.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ namespace pgx {
 enum class FileKind { library, script, control, data };
 
 struct ReceiptFile {
-    std::string path;        // relative to <pgx.directory>/<major>: "share/extension/semver.control"
+    std::string path;  // relative to <pgx.directory>/<major>: "share/extension/semver.control"
     FileKind kind = FileKind::data;
     std::uint64_t size = 0;  // bytes
     unsigned mode = 0644;    // 0644, 0755
@@ -29,22 +29,24 @@ struct ReceiptFile {
 // What a control file says; PostgreSQL's own words for the members.
 struct ReceiptExtension {
     std::string name;
-    std::string default_version;         // may be empty
+    std::string default_version;  // may be empty
     std::string comment;
-    std::string directory;               // as written, may be empty
+    std::string directory;  // as written, may be empty
     std::string schema;
     std::vector<std::string> requires_;  // `requires` is a keyword
     bool superuser = true;
     bool trusted = false;
     bool relocatable = false;
-    std::vector<std::string> libraries;  // modules that its scripts name, without "$libdir/" and ".so"
+    std::vector<std::string>
+        libraries;  // modules that its scripts name, without "$libdir/" and ".so"
 };
 
 // A loadable library, by what its ELF headers tell.
 struct ReceiptModule {
-    std::string path;                    // as in ReceiptFile
-    std::vector<std::string> needed;     // DT_NEEDED
-    bool preload = false;                // has to be named in shared_preload_libraries (elf.h tells how that is known)
+    std::string path;                 // as in ReceiptFile
+    std::vector<std::string> needed;  // DT_NEEDED
+    bool preload =
+        false;  // has to be named in shared_preload_libraries (elf.h tells how that is known)
 };
 
 struct Receipt {
@@ -53,27 +55,28 @@ struct Receipt {
     std::string registry;
     std::string artifact_url;
     std::string artifact_sha256;
-    std::uint64_t artifact_size = 0;                   // bytes
-    std::string signer;                                // fingerprint of the key at the end of the chain, may be empty
-    std::vector<ReceiptFile> files;                    // sorted by path
-    std::vector<ReceiptExtension> extensions;          // sorted by name
-    std::vector<ReceiptModule> modules;                // sorted by path
-    std::map<std::string, std::uint64_t> left_out;     // kind ("bitcode", "documentation", "other") to number of files
+    std::uint64_t artifact_size = 0;  // bytes
+    std::string signer;              // fingerprint of the key at the end of the chain, may be empty
+    std::vector<ReceiptFile> files;  // sorted by path
+    std::vector<ReceiptExtension> extensions;  // sorted by name
+    std::vector<ReceiptModule> modules;        // sorted by path
+    std::map<std::string, std::uint64_t>
+        left_out;  // kind ("bitcode", "documentation", "other") to number of files
 };
 
 const char *file_kind_name(FileKind kind);
 
 Json to_json(const Receipt &receipt);
 
-// Checks everything that later code relies on: names valid, every path clean and below share/ or lib/, hashes
-// well-formed, no path twice.
+// Checks everything that later code relies on: names valid, every path clean and below share/ or
+// lib/, hashes well-formed, no path twice.
 Result<Receipt> receipt_from_json(const Json &json);
 
 // The receipt in a file, checked in the same way.
 Result<Receipt> read_receipt(FileSystem &fs, const std::string &path);
 
-// Whether `path` is relative, has only clean components ([A-Za-z0-9._+-], not "." or "..", at most 255 bytes), and
-// lies below share/ or lib/.
+// Whether `path` is relative, has only clean components ([A-Za-z0-9._+-], not "." or "..", at most
+// 255 bytes), and lies below share/ or lib/.
 bool is_clean_install_path(std::string_view path);
 
 }  // namespace pgx

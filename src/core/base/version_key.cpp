@@ -6,7 +6,8 @@ namespace pgx {
 
 namespace {
 
-// What a character of a non-digit piece becomes. "~" sorts before the end of the piece, letters before all others.
+// What a character of a non-digit piece becomes. "~" sorts before the end of the piece, letters
+// before all others.
 constexpr char tilde = 1, end_of_piece = 2;
 
 char character_key(char character) {
@@ -24,8 +25,8 @@ void append_number(std::string &key, std::string_view digits) {
     key.append(digits);
 }
 
-// Pieces of non-digits and digits in turn. The closing empty pair stands for the endless row of empty pieces that
-// a shorter version is compared with.
+// Pieces of non-digits and digits in turn. The closing empty pair stands for the endless row of
+// empty pieces that a shorter version is compared with.
 void append_part(std::string &key, std::string_view part) {
     while (!part.empty()) {
         while (!part.empty() && !is_digit(part.front())) {
