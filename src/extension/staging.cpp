@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <sodium.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -29,50 +28,64 @@ std::string random_name() {
     return sodium_bin2hex(text, sizeof text, bytes, sizeof bytes);
 }
 
-// Locks a directory against its owner, if it has none any more.
-class AbandonedDirectory {
+// An open directory with a lock of flock(2) on it.
+class LockedDirectory {
    public:
-    explicit AbandonedDirectory(std::string path)
-        : path_(std::move(path)),
-          descriptor_(open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)) {
-        locked_ = descriptor_ >= 0 && flock(descriptor_, LOCK_EX | LOCK_NB) == 0;
+    LockedDirectory(const std::string &path, int operation)
+        : path_(path),
+          descriptor_(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)) {
+        int outcome = -1;
+        if (descriptor_ >= 0)
+            while ((outcome = flock(descriptor_, operation)) != 0 && errno == EINTR) {
+            }
+        locked_ = outcome == 0;
     }
-    ~AbandonedDirectory() {
+    LockedDirectory(LockedDirectory &&other) noexcept
+        : path_(std::move(other.path_)), descriptor_(other.release()), locked_(other.locked_) {}
+    LockedDirectory &operator=(LockedDirectory &&) = delete;
+    ~LockedDirectory() {
         if (descriptor_ >= 0) close(descriptor_);
     }
-    AbandonedDirectory(const AbandonedDirectory &) = delete;
-    AbandonedDirectory &operator=(const AbandonedDirectory &) = delete;
+
     bool is_locked() const { return locked_; }
     const std::string &path() const { return path_; }
+    int release() { return std::exchange(descriptor_, -1); }
 
    private:
     std::string path_;
     int descriptor_;
-    bool locked_ = false;
+    bool locked_;
 };
+
+// Directories whose owner is gone, locked. None while somebody makes one, which has no owner yet.
+Result<std::vector<LockedDirectory>> abandoned_staging(const DirectoryLayout &layout) {
+    std::vector<LockedDirectory> abandoned;
+    const LockedDirectory parent(layout.staging(), LOCK_EX | LOCK_NB);
+    if (!parent.is_locked()) return abandoned;
+    for (const std::string &name : TRY(real_file_system().list(layout.staging()))) {
+        LockedDirectory directory(join_path(layout.staging(), name), LOCK_EX | LOCK_NB);
+        if (directory.is_locked()) abandoned.push_back(std::move(directory));
+    }
+    return abandoned;
+}
 
 }  // namespace
 
-// Before it is locked, a new directory looks abandoned. Another process may have removed it by
-// then, or be looking at it just now.
 Result<StagingDirectory> StagingDirectory::create(const DirectoryLayout &layout) {
-    constexpr int attempts = 100;
-    for (int attempt = 1;; attempt++) {
-        const std::string path = join_path(layout.staging(), random_name());
-        TRY(real_file_system().make_directory(path, 0700));
-        const int descriptor = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        struct stat status {};
-        const bool locked = descriptor >= 0 && flock(descriptor, LOCK_SH | LOCK_NB) == 0;
-        if (locked && fstat(descriptor, &status) == 0 && status.st_nlink > 0) {
-            own_directories().push_back(path);
-            return StagingDirectory(path, descriptor);
-        }
-        Error error =
-            system_error("could not lock directory \"" + path + "\"", locked ? ENOENT : errno);
-        if (descriptor >= 0) close(descriptor);
+    const std::string path = join_path(layout.staging(), random_name());
+    // Until it is locked itself it looks abandoned.
+    const LockedDirectory parent(layout.staging(), LOCK_SH);
+    if (!parent.is_locked())
+        return fail(system_error("could not lock directory \"" + layout.staging() + "\"", errno));
+    TRY(real_file_system().make_directory(path, 0700));
+    LockedDirectory directory(path, LOCK_SH | LOCK_NB);
+    if (!directory.is_locked()) {
+        Error error = system_error("could not lock directory \"" + path + "\"", errno);
         (void)real_file_system().remove_directory(path);
-        if (attempt == attempts) return fail(std::move(error));
+        return fail(std::move(error));
     }
+    own_directories().push_back(path);
+    return StagingDirectory(path, directory.release());
 }
 
 StagingDirectory::StagingDirectory(StagingDirectory &&other) noexcept
@@ -91,17 +104,12 @@ void remove_own_staging() {
 }
 
 Result<bool> has_abandoned_staging(const DirectoryLayout &layout) {
-    for (const std::string &name : TRY(real_file_system().list(layout.staging())))
-        if (AbandonedDirectory(join_path(layout.staging(), name)).is_locked()) return true;
-    return false;
+    return !TRY(abandoned_staging(layout)).empty();
 }
 
 Result<void> remove_abandoned_staging(const DirectoryLayout &layout) {
-    for (const std::string &name : TRY(real_file_system().list(layout.staging()))) {
-        const AbandonedDirectory directory(join_path(layout.staging(), name));
-        // Locked until it is gone, or its maker could believe that it has got it.
-        if (directory.is_locked()) TRY(remove_tree(real_file_system(), directory.path()));
-    }
+    for (const LockedDirectory &directory : TRY(abandoned_staging(layout)))
+        TRY(remove_tree(real_file_system(), directory.path()));
     return {};
 }
 
