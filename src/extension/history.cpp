@@ -28,7 +28,7 @@ void record_history(const HistoryEntry &entry) {
         "                          \"session_user\", role, client)"
         " VALUES ($1::pg_catalog.uuid, $2, $3, $4, $5, $6, $7, $8::pg_catalog.int8, $9, $10, "
         "SESSION_USER,"
-        "         $11, pg_catalog.inet_client_addr()::pg_catalog.text)"
+        "         $11, pg_catalog.host(pg_catalog.inet_client_addr()))"
         " RETURNING change, at, action, package, version, previous_version, registry)"
         "SELECT pg_catalog.pg_notify('pgx', pg_catalog.row_to_json(entry)::pg_catalog.text) FROM "
         "entry",
