@@ -81,15 +81,29 @@ sub psql
     return ($? >> 8, $out, $err);
 }
 
+# start_psql(SQL) - the same in the background: a handle with {run}, {out} and {err}. psql prints what it has after each line of input.
+sub start_psql
+{
+    my ($self, $sql) = @_;
+    my $psql = { sql => $sql, out => '', err => '' };
+    $psql->{run} = IPC::Run::start([ 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-v', 'VERBOSITY=verbose', '-d', $self->{node}->connstr('postgres'), '-f', '-' ],
+        '<', \$psql->{sql}, '>', \$psql->{out}, '2>', \$psql->{err}, IPC::Run::timeout(180));
+    return $psql;
+}
+
 # run_traced(OPTIONS, SQL) - SQL in a backend that strace is attached to
-sub run_traced
+sub run_traced { my ($self, $options, $sql) = @_; return $self->psql($self->traced($options, $sql)); }
+
+# traced(OPTIONS, SQL) - what psql has to be told for that
+sub traced
 {
     my ($self, $options, $sql) = @_;
-    return $self->psql(<<"END");
+    return <<"END";
 SELECT pg_backend_pid() AS pid \\gset
 \\setenv BACKEND :pid
 \\! strace -q -o $self->{directory}/trace $options -p \$BACKEND >/dev/null 2>&1 &
 \\! i=0; until grep -q 'TracerPid:.[1-9]' /proc/\$BACKEND/status || [ \$i -gt 500 ]; do sleep 0.01; i=\$((i+1)); done; sleep 0.01
+\\echo backend :pid
 $sql
 END
 }
@@ -304,20 +318,17 @@ sub recovery_points
 sub at_random
 {
     my ($self, $operation, $kind) = @_;
-    my ($out, $err) = ('', '');
-    my $sql = "SELECT 'pid ' || pg_backend_pid();\n$operation->{do};\n";
     remove_tree("$self->{pgx}/pgsql_tmp.cache", { keep_root => 1 }) if $kind eq 'helper';
-    my $psql = IPC::Run::start([ 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-d', $self->{node}->connstr('postgres'), '-f', '-' ],
-        '<', \$sql, '>', \$out, '2>', \$err, IPC::Run::timeout(180));
-    $psql->pump until $out =~ /pid (\d+)/;
-    my ($pid) = $out =~ /pid (\d+)/;
+    my $psql = $self->start_psql("SELECT 'pid ' || pg_backend_pid();\n$operation->{do};\n");
+    $psql->{run}->pump until $psql->{out} =~ /pid (\d+)/;
+    my ($pid) = $psql->{out} =~ /pid (\d+)/;
     my $delay = rand(0.15);
     sleep $delay;
     if    ($kind eq 'backend')    { kill 'KILL', $pid; }
     elsif ($kind eq 'helper')     { kill 'KILL', $self->{server}->helpers; }
     elsif ($kind eq 'postmaster') { $self->{node}->kill9; }
     else                          { $self->{node}->stop('immediate'); }
-    $psql->finish;
+    $psql->{run}->finish;
     $self->start if $kind =~ /^(?:postmaster|immediate)$/;
     return $self->look(sprintf('%s, %s after %.3f s', $operation->{name}, $kind, $delay), $operation);
 }
