@@ -58,7 +58,7 @@ Result<bool> recover_all(const DirectoryLayout &layout) {
             // Nothing that pgx does leaves such a journal. The catalog still says what is right.
             pg::warning(loaded.error().message, loaded.error().detail,
                         "Compare the files with the catalog: SELECT * FROM pgx.sync();");
-            TRY(fs.unlink(join_path(layout.journal(), change + ".json")));
+            TRY(remove_entry(fs, join_path(layout.journal(), change + ".json")));
             continue;
         }
         FileChange files = TRY(std::move(loaded));

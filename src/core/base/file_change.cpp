@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "core/base/json.h"
+#include "core/base/receipt.h"
 
 namespace pgx {
 
@@ -37,6 +38,13 @@ Json steps_to_json(const std::string &change, const std::vector<FileStep> &steps
     return Json{{"journal", 1}, {"change", change}, {"steps", std::move(list)}};
 }
 
+// A journal is obeyed by renaming and removing, so it may name nothing but installed files and
+// receipts.
+bool is_place(const std::string &path) {
+    return is_clean_install_path(path) ||
+           (path.starts_with("receipts/") && is_clean_install_path("share/" + path));
+}
+
 Result<std::vector<FileStep>> steps_from_json(const Json &json) {
     if (!json.is_object() || !json.contains("steps") || !json["steps"].is_array() ||
         TRY(json_unsigned(json, "journal")) != 1)
@@ -44,9 +52,11 @@ Result<std::vector<FileStep>> steps_from_json(const Json &json) {
     std::vector<FileStep> steps;
     for (const Json &entry : json["steps"]) {
         FileStep step;
-        step.kind = TRY(json_string(entry, "step")) == "place" ? FileStep::Kind::place
-                                                               : FileStep::Kind::remove;
+        const std::string kind = TRY(json_string(entry, "step"));
+        step.kind = kind == "place" ? FileStep::Kind::place : FileStep::Kind::remove;
         step.path = TRY(json_string(entry, "path"));
+        if ((kind != "place" && kind != "remove") || !is_place(step.path))
+            return fail(ErrorCode::wrong_state, "it names what no change of pgx does");
         step.sha256 = TRY(json_string(entry, "sha256", ""));
         step.replaces = TRY(json_bool(entry, "replaces", false));
         steps.push_back(std::move(step));
@@ -105,14 +115,20 @@ Result<FileChange> FileChange::begin(FileSystem &fs, const DirectoryLayout &layo
 Result<FileChange> FileChange::load(FileSystem &fs, const DirectoryLayout &layout,
                                     const std::string &change) {
     FileChange self(fs, layout, change, {});
-    std::string text = TRY(fs.read(self.journal_path(), journal_limit));
-    Result<Json> json = parse_json(text);
-    Result<std::vector<FileStep>> steps =
-        json ? steps_from_json(*json) : Result<std::vector<FileStep>>(fail(json.error()));
-    if (!steps)
+    auto unreadable = [&self](const std::string &why) {
         return fail(ErrorCode::wrong_state,
                     "could not read journal \"" + self.journal_path() + "\"",
-                    "The change it belongs to was interrupted: " + steps.error().message + ".");
+                    "The change it belongs to was interrupted: " + why + ".");
+    };
+    const std::optional<FileInfo> info = TRY(fs.info(self.journal_path()));
+    if (info && info->type != FileType::regular) return unreadable("it is not a regular file");
+    const Result<std::string> text = fs.read(self.journal_path(), journal_limit);
+    if (!text && text.error().code == ErrorCode::limit_exceeded)
+        return unreadable("it is too long");
+    const Result<Json> json = parse_json(TRY(text));
+    if (!json) return unreadable(json.error().message);
+    Result<std::vector<FileStep>> steps = steps_from_json(*json);
+    if (!steps) return unreadable(steps.error().message);
     self.steps_ = std::move(*steps);
     return self;
 }
