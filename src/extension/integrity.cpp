@@ -234,6 +234,8 @@ Result<std::size_t> restore_files(const std::vector<CheckedPackage> &packages,
     for (const FileStep &step : steps) {
         const std::string place = layout.installed(step.path);
         TRY(fs.make_directories(parent_path(place), 0755));
+        const std::optional<FileInfo> there = TRY(fs.info(place));
+        if (there && there->type == FileType::directory) TRY(remove_tree(fs, place));
         TRY(fs.rename(step.staged, place));
         directories.insert(parent_path(place));
     }
