@@ -217,29 +217,51 @@ Findings check_stale_libraries(Examination &examination) {
     return findings;
 }
 
+// In the configuration files, as the next start will read them, and for databases and roles: name
+// as a phrase, name, value.
+constexpr const char *preload_settings_query = R"(
+(SELECT DISTINCT ON (name) name, name, setting FROM pg_catalog.pg_file_settings
+  WHERE name OPERATOR(pg_catalog.~~) '%_preload_libraries'
+  ORDER BY name, seqno DESC)
+UNION ALL
+SELECT pg_catalog.split_part(c, '=', 1) || coalesce(' of database "' || d.datname || '"', '')
+         || coalesce(' of role "' || r.rolname || '"', ''),
+       pg_catalog.split_part(c, '=', 1), pg_catalog.substr(c, pg_catalog.strpos(c, '=') + 1)
+  FROM pg_catalog.pg_db_role_setting AS s CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS c
+  LEFT JOIN pg_catalog.pg_database AS d ON d.oid OPERATOR(pg_catalog.=) s.setdatabase
+  LEFT JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) s.setrole
+ WHERE pg_catalog.split_part(c, '=', 1) OPERATOR(pg_catalog.~~) '%_preload_libraries')";
+
+Result<bool> is_library_there(std::string library, const std::string &setting,
+                              const std::vector<std::string> &directories) {
+    if (library.starts_with("$libdir/")) library.erase(0, 8);
+    const std::string file = library.ends_with(".so") ? library : library + ".so";
+    if (file.starts_with('/')) return TRY(real_file_system().info(file)).has_value();
+    for (const std::string &directory : directories) {
+        // Everybody may set local_preload_libraries, so PostgreSQL looks for them in a place of
+        // their own.
+        const bool local = setting == "local_preload_libraries" && !file.starts_with("plugins/");
+        const std::string place = local ? join_path(directory, "plugins") : directory;
+        if (TRY(real_file_system().info(join_path(place, file)))) return true;
+    }
+    return false;
+}
+
 Findings check_preload(Examination &examination) {
     std::vector<Finding> findings;
     std::vector<std::string> directories = other_library_directories();
     directories.push_back(examination.layout.library());
-    for (const pg::Row &row :
-         pg::query("SELECT name, setting FROM pg_catalog.pg_file_settings WHERE name "
-                   "OPERATOR(pg_catalog.~~) '%_preload_libraries' AND error IS NULL"))
-        for (std::string library : split_library_list(row[1].value_or(""))) {
-            if (library.starts_with("$libdir/")) library.erase(0, 8);
-            const std::string file = library.ends_with(".so") ? library : library + ".so";
-            bool found = false;
-            for (const std::string &directory : directories)
-                found =
-                    found || TRY(real_file_system().info(
-                                     library.starts_with('/') ? file : join_path(directory, file)))
-                                 .has_value();
-            if (!found)
+    for (const pg::Row &row : pg::query(preload_settings_query))
+        for (const std::string &library : split_library_list(row[2].value_or("")))
+            if (!TRY(is_library_there(library, *row[1], directories)))
                 findings.push_back(
                     {"error",
                      "Setting " + *row[0] + " names \"" + library +
-                         "\", and there is no such library: the server would not start again.",
+                         "\", and there is no such library: " +
+                         (row[1] == "shared_preload_libraries"
+                              ? "the server would not start again."
+                              : "sessions that have it cannot begin."),
                      "Take it out of the setting, or install the package that has it."});
-        }
     if (findings.empty()) findings.push_back({"ok", "Every library to be preloaded is there."});
     return findings;
 }

@@ -54,14 +54,18 @@ bool names_one_of(const std::string &value, const std::vector<std::string> &libr
 std::vector<std::string> split_library_list(const std::string &value) {
     std::vector<std::string> elements;
     std::string element;
+    bool quoted = false;
     for (char character : value + ",") {
-        if (character == ',') {
+        if (character == '"') {
+            quoted = !quoted;
+        } else if (character == ',' && !quoted) {
             if (!element.empty()) elements.push_back(element);
             element.clear();
-        } else if (character != ' ' && character != '"' && character != '\'') {
+        } else if (quoted || (character != ' ' && character != '\t')) {
             element += character;
         }
     }
+    if (!element.empty()) elements.push_back(element);
     return elements;
 }
 

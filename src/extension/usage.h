@@ -27,7 +27,8 @@ std::vector<std::string> preload_settings(const std::string &package);
 std::vector<std::string> dependent_extensions(const InstalledPackage &installed,
                                               const std::vector<std::string> &apart_from);
 
-// The elements of a library list setting.
+// The elements of a library list setting. Quotes count, as they do for the server: SET ... = 'a, b'
+// names one library, "a, b".
 std::vector<std::string> split_library_list(const std::string &value);
 
 }  // namespace pgx
