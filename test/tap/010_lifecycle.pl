@@ -275,7 +275,7 @@ subtest 'remove' => sub {
     $server->sql(q{ALTER SYSTEM SET shared_preload_libraries = 'engine'});
     $server->refuses('shared_preload_libraries names it', q{SELECT pgx.remove('engine')}, { %in_use, detail => qr/Setting shared_preload_libraries names a library of it\.$/ });
     $server->sql('ALTER SYSTEM RESET shared_preload_libraries');
-    $server->sql(q{ALTER ROLE ordinary SET session_preload_libraries = 'auto_explain, "$libdir/engine.so"'});
+    $server->sql(q{ALTER ROLE ordinary SET session_preload_libraries = auto_explain, '$libdir/engine.so'});
     $server->refuses('ALTER ROLE names it', q{SELECT pgx.remove('engine')}, { %in_use, detail => qr/session_preload_libraries of role "ordinary"/ });
     $server->sql(q{ALTER ROLE ordinary RESET ALL; ALTER DATABASE other SET session_preload_libraries = engine});
     $server->refuses('ALTER DATABASE names it', q{SELECT pgx.remove('engine')}, { %in_use, detail => qr/session_preload_libraries of database "other"/ });
