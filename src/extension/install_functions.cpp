@@ -84,8 +84,7 @@ PGX_FUNCTION(pgx_install) {
     ProgressSlot progress("install");
     const DirectoryLayout layout = directory_layout();
     TRY(ensure_set_up());
-    Plan plan = TRY(prepare(wishes, layout, progress));
-    TRY(place(plan, "update", layout, progress));
+    const Plan plan = TRY(plan_and_place(wishes, "update", layout, progress));
     // It came because something else requires it, and now somebody wants it for itself.
     for (const Satisfied &satisfied : plan.satisfied)
         if (satisfied.by == Satisfied::By::installed && satisfied.required_by.empty())

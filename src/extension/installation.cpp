@@ -106,16 +106,34 @@ Result<void> place(Plan &plan, const char *action, const DirectoryLayout &layout
     for (const Satisfied &satisfied : plan.satisfied)
         if (satisfied.by == Satisfied::By::installed && !find_installed(satisfied.package))
             return fail(changed_meanwhile(satisfied.package));
-    std::vector<PlannedChange> changes;
+    // All checks before the first row is written: a plan that fails them can be made anew.
     for (PlannedPackage &package : plan.packages) {
         package.was_done = is_done(package);
+        if (!package.was_done) TRY(check_unchanged(package));
+    }
+    std::vector<PlannedChange> changes;
+    for (const PlannedPackage &package : plan.packages) {
         if (package.was_done) continue;
-        TRY(check_unchanged(package));
         progress.report("apply", package.release.package, 0, 0);
         changes.push_back(TRY(
             record_installation(package, package.previous_version ? action : "install", layout)));
     }
     return apply_in_transaction(layout, std::move(changes));
+}
+
+Result<Plan> plan_and_place(const std::vector<Wish> &wishes, const char *action,
+                            const DirectoryLayout &layout, ProgressSlot &progress) {
+    {
+        Plan plan = TRY(prepare(wishes, layout, progress));
+        Result<void> placed = place(plan, action, layout, progress);
+        if (placed) return plan;
+        if (placed.error().code != ErrorCode::serialization_failure)
+            return fail(std::move(placed).error());
+    }
+    // Another session was faster. Now we hold the lock, and the second plan stays true.
+    Plan plan = TRY(prepare(wishes, layout, progress));
+    TRY(place(plan, action, layout, progress));
+    return plan;
 }
 
 void report(const Plan &plan, const char *action, pg::ResultSet &rows) {

@@ -32,6 +32,10 @@ std::string because(const std::string &action, const std::string &required_by);
 Result<void> place(Plan &plan, const char *action, const DirectoryLayout &layout,
                    ProgressSlot &progress);
 
+// prepare() and place(), once more if another session has changed something between the two.
+Result<Plan> plan_and_place(const std::vector<Wish> &wishes, const char *action,
+                            const DirectoryLayout &layout, ProgressSlot &progress);
+
 // A row of pgx.installation for each extension of a plan that was placed.
 void report(const Plan &plan, const char *action, pg::ResultSet &rows);
 

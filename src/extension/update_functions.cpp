@@ -119,8 +119,7 @@ PGX_FUNCTION(pgx_update) {
         else
             unchanged.push_back(unchanged_row(installed, "up to date"));
     }
-    Plan plan = TRY(prepare(wishes, layout, progress));
-    TRY(place(plan, "update", layout, progress));
+    const Plan plan = TRY(plan_and_place(wishes, "update", layout, progress));
     report(plan, "update", rows);
     for (const pg::Row &row : unchanged) rows.add(row);
     return rows.done();
@@ -137,8 +136,7 @@ PGX_FUNCTION(pgx_rollback) {
     TRY(check_not_pinned(installed));
     Wish wish{.name = installed.package};
     wish.release = TRY(previous_release(installed));
-    Plan plan = TRY(prepare({wish}, layout, progress));
-    TRY(place(plan, "rollback", layout, progress));
+    const Plan plan = TRY(plan_and_place({wish}, "rollback", layout, progress));
     report(plan, "rollback", rows);
     return rows.done();
 }
