@@ -52,6 +52,9 @@ constexpr ErrorInfo error_table[] = {
     {ErrorCode::metadata_expired, "metadata_expired", "PX006",
      "Check this machine's clock; if it is right, the repository is no longer maintained or an old "
      "copy is being served."},
+    {ErrorCode::metadata_rolled_back, "metadata_rolled_back", "PX006",
+     "The server gives older metadata than it did before. Try again later; if it stays so, do not "
+     "trust this server."},
     {ErrorCode::digest_mismatch, "digest_mismatch", "PX007",
      "The file is not the one that was signed. Run pgx.refresh() and try again; if it stays so, do "
      "not trust this server."},

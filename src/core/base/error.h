@@ -36,6 +36,7 @@ enum class ErrorCode {
     signature_missing,
     signature_invalid,     // bad signature, or not by a trusted key
     metadata_expired,      // or from the future
+    metadata_rolled_back,  // older than what was seen before
     digest_mismatch,       // digest or size differ from what was signed
     artifact_malformed,    // a broken archive
     artifact_unsafe,       // an archive that tries something (path traversal, devices, bombs)
