@@ -29,12 +29,29 @@ CREATE TABLE pgx.registries (
     refreshed_at timestamptz,
     added_at     timestamptz NOT NULL DEFAULT now(),
     added_by     text NOT NULL DEFAULT session_user,
+    root         text NOT NULL DEFAULT '',
     state        text NOT NULL DEFAULT ''
 );
 COMMENT ON TABLE pgx.registries IS 'places that list and serve releases';
+COMMENT ON COLUMN pgx.registries.root IS 'fingerprint of the root metadata that trust in a registry of kind pgx starts from';
 COMMENT ON COLUMN pgx.registries.source IS 'where it is, in the syntax of its kind; empty: the host''s own configuration';
 COMMENT ON COLUMN pgx.registries.priority IS 'the registry with the higher number wins a name that several offer';
 COMMENT ON COLUMN pgx.registries.state IS 'stands for the content of pgx.releases as of the last refresh';
+
+-- Nobody but the owner may read it, and a dump leaves it out: whoever restores one gives the secrets again.
+CREATE TABLE pgx.registry_headers (
+    registry text PRIMARY KEY REFERENCES pgx.registries ON DELETE CASCADE ON UPDATE CASCADE,
+    headers  jsonb NOT NULL
+);
+COMMENT ON TABLE pgx.registry_headers IS 'HTTP headers with the secrets of private registries';
+
+CREATE TABLE pgx.registry_parts (
+    registry text NOT NULL REFERENCES pgx.registries ON DELETE CASCADE ON UPDATE CASCADE,
+    part     text NOT NULL,
+    digest   text NOT NULL,
+    PRIMARY KEY (registry, part)
+);
+COMMENT ON TABLE pgx.registry_parts IS 'the parts of large catalogs that pgx.releases holds, so that a refresh reads only those that changed';
 
 CREATE TABLE pgx.releases (
     registry     text NOT NULL REFERENCES pgx.registries ON DELETE CASCADE ON UPDATE CASCADE,
@@ -52,14 +69,47 @@ CREATE TABLE pgx.releases (
     size         bigint NOT NULL,
     sha256       text NOT NULL,
     signer       text NOT NULL DEFAULT '',
+    module_path  text NOT NULL DEFAULT '',
+    part         text NOT NULL DEFAULT '',
     PRIMARY KEY (registry, package, version, repository)
 );
 CREATE INDEX ON pgx.releases (name);
 CREATE INDEX ON pgx.releases (package);
+CREATE INDEX ON pgx.releases (registry, part);
+CREATE INDEX ON pgx.releases (module_path) WHERE module_path <> '';
 CREATE INDEX ON pgx.releases USING gin (extensions);
 COMMENT ON TABLE pgx.releases IS 'what the registries offer for this server''s PostgreSQL major, as of the last refresh';
 COMMENT ON COLUMN pgx.releases.name IS 'the package''s name without what all packages of the registry share';
 COMMENT ON COLUMN pgx.releases.extensions IS 'what CREATE EXTENSION takes from it; null: not known before it is unpacked';
+COMMENT ON COLUMN pgx.releases.module_path IS 'where the source lives, as a path that can be installed by: github.com/theory/pg-semver';
+COMMENT ON COLUMN pgx.releases.part IS 'the part of the registry''s catalog that the row is from';
+
+CREATE TABLE pgx.trusted_keys (
+    name       text PRIMARY KEY,
+    key_id     text NOT NULL UNIQUE,
+    public_key text NOT NULL,
+    added_at   timestamptz NOT NULL DEFAULT now(),
+    added_by   text NOT NULL DEFAULT session_user
+);
+COMMENT ON TABLE pgx.trusted_keys IS 'minisign keys whose bundles pgx.install_bundle() takes';
+
+-- The bytes themselves: a standby and a restored dump have no other place to get them from.
+CREATE TABLE pgx.bundles (
+    sha256   text PRIMARY KEY,
+    package  text NOT NULL,
+    version  text NOT NULL,
+    signer   text NOT NULL,
+    release  jsonb NOT NULL,
+    sql      jsonb,
+    added_at timestamptz NOT NULL DEFAULT now(),
+    added_by text NOT NULL DEFAULT session_user,
+    content  bytea NOT NULL
+);
+ALTER TABLE pgx.bundles ALTER COLUMN content SET STORAGE EXTERNAL;
+CREATE UNIQUE INDEX ON pgx.bundles (package, version);
+COMMENT ON TABLE pgx.bundles IS 'bundles given to pgx.install_bundle() and made by pgx.install_sql(): the releases of registry "local"';
+COMMENT ON COLUMN pgx.bundles.release IS 'its row in pgx.releases';
+COMMENT ON COLUMN pgx.bundles.sql IS 'the scripts of one that pgx.install_sql() made, by file name';
 
 CREATE TABLE pgx.installed (
     package      text PRIMARY KEY,
@@ -120,13 +170,16 @@ CREATE INDEX ON pgx.history (at);
 COMMENT ON TABLE pgx.history IS 'every change that was committed; its row is the commit record of the change''s files';
 
 SELECT pg_catalog.pg_extension_config_dump('pgx.registries', '');
+SELECT pg_catalog.pg_extension_config_dump('pgx.trusted_keys', '');
+SELECT pg_catalog.pg_extension_config_dump('pgx.bundles', '');
 SELECT pg_catalog.pg_extension_config_dump('pgx.installed', '');
 SELECT pg_catalog.pg_extension_config_dump('pgx.installed_extensions', '');
 SELECT pg_catalog.pg_extension_config_dump('pgx.files', '');
 SELECT pg_catalog.pg_extension_config_dump('pgx.history', '');
 
 GRANT USAGE ON SCHEMA pgx TO PUBLIC;
-GRANT SELECT ON pgx.registries, pgx.releases, pgx.installed, pgx.installed_extensions, pgx.files, pgx.history TO PUBLIC;
+GRANT SELECT ON pgx.registries, pgx.releases, pgx.installed, pgx.installed_extensions, pgx.files, pgx.history,
+    pgx.trusted_keys TO PUBLIC;
 
 --
 -- Set up
@@ -146,16 +199,17 @@ COMMENT ON FUNCTION pgx.platform() IS 'what a build must match to work on this s
 -- Registries
 --
 
-CREATE FUNCTION pgx.add_registry(name text, source text DEFAULT '', kind text DEFAULT NULL, priority integer DEFAULT 500) RETURNS text
+CREATE FUNCTION pgx.add_registry(name text, source text DEFAULT '', kind text DEFAULT NULL, priority integer DEFAULT 500,
+                                 root text DEFAULT NULL, headers jsonb DEFAULT NULL) RETURNS text
     LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pgx_add_registry';
-COMMENT ON FUNCTION pgx.add_registry(text, text, text, integer) IS 'adds a registry; without a source: the host''s own apt configuration';
+COMMENT ON FUNCTION pgx.add_registry(text, text, text, integer, text, jsonb) IS 'adds a registry; without a source: the host''s own apt configuration';
 
 CREATE FUNCTION pgx.alter_registry(name text, source text DEFAULT NULL, priority integer DEFAULT NULL, enabled boolean DEFAULT NULL,
-                                   rename_to text DEFAULT NULL) RETURNS text
+                                   rename_to text DEFAULT NULL, root text DEFAULT NULL, headers jsonb DEFAULT NULL) RETURNS text
     LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pgx_alter_registry';
-COMMENT ON FUNCTION pgx.alter_registry(text, text, integer, boolean, text) IS 'changes what is not null';
+COMMENT ON FUNCTION pgx.alter_registry(text, text, integer, boolean, text, text, jsonb) IS 'changes what is not null';
 
 CREATE FUNCTION pgx.drop_registry(name text) RETURNS text
     LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -351,6 +405,43 @@ CREATE FUNCTION pgx.install(name text, version text DEFAULT NULL, registry text 
     AS 'MODULE_PATHNAME', 'pgx_install';
 COMMENT ON FUNCTION pgx.install(text, text, text, text[]) IS 'installs an extension and what it requires';
 
+--
+-- Bundles and keys: for machines without a network, and for extensions that are just SQL
+--
+
+CREATE FUNCTION pgx.trust_key(name text, public_key text) RETURNS text
+    LANGUAGE c SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_trust_key';
+COMMENT ON FUNCTION pgx.trust_key(text, text) IS 'takes bundles that are signed with this minisign key; superusers only';
+
+CREATE FUNCTION pgx.distrust_key(name text) RETURNS text
+    LANGUAGE c SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_distrust_key';
+COMMENT ON FUNCTION pgx.distrust_key(text) IS 'takes no more bundles that are signed with this key; superusers only';
+
+CREATE FUNCTION pgx.install_bundle(bundle bytea, signature text DEFAULT NULL, allow_unsigned boolean DEFAULT false)
+    RETURNS SETOF pgx.installation
+    LANGUAGE c SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_install_bundle';
+COMMENT ON FUNCTION pgx.install_bundle(bytea, text, boolean) IS 'installs a bundle that is given as bytes, by its minisign signature';
+
+-- The caller''s right to read files on the server is what counts, so nothing here has the owner''s.
+CREATE FUNCTION pgx.install_bundle(path text, allow_unsigned boolean DEFAULT false) RETURNS SETOF pgx.installation
+    LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    SELECT * FROM pgx.install_bundle(pg_read_binary_file(path),
+                                     CASE WHEN (pg_stat_file(path || '.minisig', true)).size IS NOT NULL
+                                          THEN pg_read_file(path || '.minisig') END,
+                                     allow_unsigned)
+$$;
+COMMENT ON FUNCTION pgx.install_bundle(text, boolean) IS 'installs a bundle in a file on the server, by the signature in the file beside it (.minisig)';
+
+CREATE FUNCTION pgx.install_sql(name text, version text, script text, comment text DEFAULT '', requires text[] DEFAULT '{}',
+                                from_version text DEFAULT NULL, superuser boolean DEFAULT false) RETURNS SETOF pgx.installation
+    LANGUAGE c SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_install_sql';
+COMMENT ON FUNCTION pgx.install_sql(text, text, text, text, text[], text, boolean) IS
+    'installs an extension whose script is given as text; with from_version: the script that updates from there';
+
 CREATE FUNCTION pgx.update(name text) RETURNS SETOF pgx.installation
     LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pgx_update';
@@ -494,14 +585,19 @@ GRANT SELECT ON pgx.progress TO PUBLIC;
 
 REVOKE EXECUTE ON FUNCTION
     pgx.setup(),
-    pgx.add_registry(text, text, text, integer),
-    pgx.alter_registry(text, text, integer, boolean, text),
+    pgx.add_registry(text, text, text, integer, text, jsonb),
+    pgx.alter_registry(text, text, integer, boolean, text, text, jsonb),
     pgx.drop_registry(text),
     pgx.refresh(text, boolean),
     pgx.plan(text[], text, text),
     pgx.plan(text, text, text),
     pgx.install(text[], text, text, text[]),
     pgx.install(text, text, text, text[]),
+    pgx.trust_key(text, text),
+    pgx.distrust_key(text),
+    pgx.install_bundle(bytea, text, boolean),
+    pgx.install_bundle(text, boolean),
+    pgx.install_sql(text, text, text, text, text[], text, boolean),
     pgx.update(text),
     pgx.update(),
     pgx.rollback(text),

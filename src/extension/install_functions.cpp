@@ -15,19 +15,28 @@ namespace {
 // Names, versions and rights are checked before anything is asked of a registry.
 Result<std::vector<Wish>> wishes_argument(FunctionCallInfo fcinfo) {
     std::vector<Wish> wishes;
-    for (std::string &name : pg::names_argument(fcinfo, 0)) {
-        TRY(check_name("extension", name));
-        wishes.push_back({.name = std::move(name),
-                          .version = pg::text_argument(fcinfo, 1),
-                          .registry = pg::text_argument(fcinfo, 2)});
+    const pg::Value version = pg::text_argument(fcinfo, 1), registry = pg::text_argument(fcinfo, 2);
+    for (const std::string &name : pg::names_argument(fcinfo, 0)) {
+        Wish wish = TRY(parse_wish(name));
+        if (version && wish.version && *version != *wish.version)
+            return fail(
+                ErrorCode::invalid_argument, "two versions are asked for",
+                "The name says \"" + *wish.version + "\" and the argument \"" + *version + "\".");
+        if (registry && wish.registry && *registry != *wish.registry)
+            return fail(
+                ErrorCode::invalid_argument, "two registries are asked for",
+                "The name says \"" + *wish.registry + "\" and the argument \"" + *registry + "\".");
+        if (version) wish.version = version;
+        if (registry) wish.registry = registry;
+        wishes.push_back(std::move(wish));
     }
     if (wishes.empty())
         return fail(ErrorCode::invalid_argument, "no extension is named", "",
                     "For example: SELECT * FROM pgx.install('vector').");
-    if (wishes.size() > 1 && wishes[0].version)
+    if (wishes.size() > 1 && version)
         return fail(ErrorCode::invalid_argument,
                     "one version cannot be meant for several extensions", "",
-                    "Call pgx.install() once for each.");
+                    "Write it behind each name instead: pgx.install(ARRAY['a@1.0', 'b@2.0']).");
     return wishes;
 }
 

@@ -21,7 +21,8 @@ namespace {
 bool is_done(const PlannedPackage &package) {
     std::optional<InstalledPackage> installed = find_installed(package.release.package);
     return installed && installed->package == package.release.package &&
-           installed->version == package.release.version;
+           installed->version == package.release.version &&
+           installed->sha256 == package.release.sha256;
 }
 
 // For a package that has libraries and no extension: output plugins, hooks. What they are for only

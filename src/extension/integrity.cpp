@@ -9,9 +9,8 @@
 #include <utility>
 
 #include "core/base/file_change.h"
-#include "core/base/platform.h"
 #include "core/base/receipt.h"
-#include "extension/helper_process.h"
+#include "extension/fetch.h"
 #include "extension/query.h"
 #include "extension/release.h"
 #include "extension/staging.h"
@@ -201,25 +200,13 @@ Result<std::size_t> restore_files(const std::vector<CheckedPackage> &packages,
     const std::string directory = join_path(staging.path(), "files");
     TRY(fs.make_directory(directory, 0700));
 
-    Platform platform = host_platform();
-    platform.postgres_major = layout.postgres_major;
-    Json artifacts = Json::array();
-    for (const Release &release : TRY(installed_releases(packages)))
-        artifacts.push_back(release.artifact());
-    const Json request = {{"op", "fetch"},
-                          {"platform", to_json(platform)},
-                          {"cache", layout.cache()},
-                          {"staging", directory},
-                          {"artifacts", std::move(artifacts)}};
-    Json result = TRY(run_helper(request, progress));
-    if (!result.contains("receipts") || !result["receipts"].is_array() ||
-        result["receipts"].size() != packages.size())
-        return fail(ErrorCode::helper_failed, "the helper program did not say what it unpacked");
+    const std::vector<Receipt> receipts =
+        TRY(fetch_releases(TRY(installed_releases(packages)), directory, layout, progress));
 
     std::vector<FileStep> steps;
     for (std::size_t i = 0; i < packages.size(); i++) {
         const CheckedPackage &package = packages[i];
-        const Receipt receipt = TRY(receipt_from_json(result["receipts"][i]));
+        const Receipt &receipt = receipts[i];
         TRY(check_same(receipt, recorded_packages(package.package)[package.package].files));
         const std::string staged = join_path(directory, package.package);
         TRY(write_file_durably(fs, staged + ".json", to_json(receipt).dump(2) + "\n", 0644));

@@ -27,19 +27,20 @@ Result<std::optional<std::string>> first_with(const std::vector<std::string> &di
 std::optional<InstalledPackage> find_installed(const std::string &name) {
     std::vector<pg::Row> rows = pg::query_latest(
         "SELECT i.package, i.version, i.registry, "
-        "pg_catalog.array_to_json(i.extensions)::pg_catalog.text, i.pinned"
+        "pg_catalog.array_to_json(i.extensions)::pg_catalog.text, i.pinned, i.sha256"
         "  FROM pgx.installed AS i"
         " WHERE i.extensions OPERATOR(pg_catalog.@>) ARRAY[$1] OR i.package OPERATOR(pg_catalog.=) "
         "$1"
-        "    OR i.package IN (SELECT r.package FROM pgx.releases AS r WHERE r.name "
-        "OPERATOR(pg_catalog.=) $1)"
+        "    OR i.package IN (SELECT r.package FROM pgx.releases AS r WHERE r.registry "
+        "OPERATOR(pg_catalog.=) i.registry AND (r.name OPERATOR(pg_catalog.=) $1 OR "
+        "(r.module_path OPERATOR(pg_catalog.<>) '' AND r.module_path OPERATOR(pg_catalog.=) $1)))"
         " ORDER BY i.extensions OPERATOR(pg_catalog.@>) ARRAY[$1] DESC, i.package "
         "OPERATOR(pg_catalog.=) $1 DESC LIMIT 1",
         {name});
     if (rows.empty()) return std::nullopt;
     return InstalledPackage{rows[0][0].value_or(""), rows[0][1].value_or(""),
                             rows[0][2].value_or(""), pg::strings_from_json_array(rows[0][3]),
-                            rows[0][4] == "t"};
+                            rows[0][4] == "t",       rows[0][5].value_or("")};
 }
 
 Result<InstalledPackage> require_installed(const std::string &name) {

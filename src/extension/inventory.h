@@ -14,6 +14,7 @@ struct InstalledPackage {
     std::string package, version, registry;
     std::vector<std::string> extensions;
     bool pinned = false;
+    std::string sha256;  // of the artifact
     std::string origin() const { return registry + ": " + package + " " + version; }
 };
 

@@ -12,6 +12,7 @@
 #include "extension/home.h"
 #include "extension/installation.h"
 #include "extension/inventory.h"
+#include "extension/local_registry.h"
 #include "extension/settings.h"
 
 extern "C" {
@@ -27,7 +28,7 @@ SELECT pg_catalog.jsonb_pretty(pg_catalog.jsonb_build_object(
          'pgx_lock', 1,
          'postgresql', $1::pg_catalog.int4,
          'registries', coalesce((SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('name', g.name, 'kind', g.kind,
-                                          'source', g.source, 'priority', g.priority) ORDER BY g.name)
+                                          'source', g.source, 'root', g.root, 'priority', g.priority) ORDER BY g.name)
                                    FROM pgx.registries AS g), '[]'),
          'packages', coalesce((SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('package', i.package, 'version', i.version,
                                         'extensions', i.extensions, 'registry', i.registry, 'url', i.url, 'size', i.size,
@@ -71,7 +72,7 @@ Result<Release> locked_release(const Json &entry) {
 bool may_add_registry(Oid role) {
     return pg::query(
                "SELECT pg_catalog.has_function_privilege($1::pg_catalog.oid,"
-               " 'pgx.add_registry(text,text,text,integer)', 'EXECUTE')",
+               " 'pgx.add_registry(text,text,text,integer,text,jsonb)', 'EXECUTE')",
                {std::to_string(role)})
                .at(0)[0] == "t";
 }
@@ -87,13 +88,21 @@ Result<void> add_locked_registry(const Json &registry, bool trusted) {
     if (!pg::query("SELECT FROM pgx.registries WHERE name OPERATOR(pg_catalog.=) $1", {name})
              .empty())
         return {};
+    // Its bundles are in the catalog of the server that the lock file is from, or of this one.
+    if (kind == local_kind)
+        return fail(ErrorCode::no_registry, "the bundles of registry \"" + name + "\" are not here",
+                    "The lock file names packages that were installed with pgx.install_bundle() or "
+                    "pgx.install_sql().",
+                    "Call these here too, before pgx.apply().");
     if (!trusted)
         return fail(ErrorCode::permission_denied,
                     "permission denied to add registry \"" + name + "\"",
                     "The lock file names it, and it does not exist here.",
                     "Ask somebody who may call pgx.add_registry() to add it first.");
-    pg::query("SELECT pgx.add_registry($1, $2, $3, $4::pg_catalog.int4)",
-              {name, source, kind, std::to_string(std::min<std::uint64_t>(priority, 1000000))});
+    const std::string root = TRY(json_string(registry, "root", ""));
+    pg::query(
+        "SELECT pgx.add_registry($1, $2, $3, $4::pg_catalog.int4, $5)",
+        {name, source, kind, std::to_string(std::min<std::uint64_t>(priority, 1000000)), root});
     pg::notice("registry \"" + name + "\" was added from the lock file");
     return {};
 }

@@ -7,8 +7,7 @@
 #include <utility>
 
 #include "core/base/debian_version.h"
-#include "core/base/platform.h"
-#include "extension/helper_process.h"
+#include "extension/fetch.h"
 #include "extension/inventory.h"
 
 namespace pgx {
@@ -34,7 +33,7 @@ class Planner {
     Result<void> consider(const Wish &wish, std::vector<Chosen> &chosen);
     Result<bool> is_satisfied(const Wish &wish);
     Result<void> fetch(std::vector<Chosen> chosen);
-    Result<void> take_receipt(const Chosen &chosen, Receipt receipt, const std::string &staging);
+    void take_receipt(const Chosen &chosen, Receipt receipt, const std::string &staging);
     std::vector<Wish> requirements();
     bool provides(const std::string &extension) const;
     void sort_by_requirement();
@@ -50,6 +49,28 @@ bool has_extension(const Receipt &receipt, const std::string &name) {
     return std::ranges::any_of(receipt.extensions, [&](const ReceiptExtension &extension) {
         return extension.name == name;
     });
+}
+
+// What two registries offer under one name are two things. One that is installed is not taken for
+// the other,
+Result<void> check_same_registry(const Wish &wish, const InstalledPackage &installed) {
+    if (!wish.registry || wish.version || *wish.registry == installed.registry) return {};
+    return fail(ErrorCode::ambiguous_package,
+                "\"" + wish.name + "\" is installed from another registry",
+                "What is installed is " + installed.origin() + ".",
+                "Remove it first: SELECT * FROM pgx.remove('" + installed.package + "').");
+}
+
+// and another version of it comes from where it came from, unless a person says otherwise.
+Wish from_same_registry(Wish wish) {
+    if (wish.registry || wish.release) return wish;
+    if (const std::optional<InstalledPackage> installed = find_installed(wish.name);
+        installed &&
+        !pg::query("SELECT FROM pgx.registries WHERE enabled AND name OPERATOR(pg_catalog.=) $1",
+                   {installed->registry})
+             .empty())
+        wish.registry = installed->registry;
+    return wish;
 }
 
 Result<Plan> Planner::run(std::vector<Wish> wishes) {
@@ -71,7 +92,7 @@ Result<void> Planner::consider(const Wish &wish, std::vector<Chosen> &chosen) {
     if (!considered_.insert(wish.name).second || provides(wish.name)) return {};
     TRY(check_registry(wish));
     if (TRY(is_satisfied(wish))) return {};
-    Result<Release> release = find_release(wish, progress_);
+    Result<Release> release = find_release(from_same_registry(wish), progress_);
     if (!release) {
         Error error = std::move(release).error();
         if (!wish.required_by.empty() && error.code == ErrorCode::unknown_package) {
@@ -95,6 +116,7 @@ Result<void> Planner::consider(const Wish &wish, std::vector<Chosen> &chosen) {
 Result<bool> Planner::is_satisfied(const Wish &wish) {
     if (wish.release) return false;
     if (std::optional<InstalledPackage> installed = find_installed(wish.name)) {
+        TRY(check_same_registry(wish, *installed));
         if (wish.version && *wish.version != installed->version &&
             *wish.version != upstream_version(installed->version)) {
             TRY(check_not_pinned(*installed));
@@ -125,30 +147,19 @@ Result<bool> Planner::is_satisfied(const Wish &wish) {
 }
 
 Result<void> Planner::fetch(std::vector<Chosen> chosen) {
-    Platform platform = host_platform();
-    platform.postgres_major = layout_.postgres_major;
-    Json artifacts = Json::array();
-    for (const Chosen &choice : chosen) artifacts.push_back(choice.release.artifact());
+    std::vector<Release> releases;
+    for (const Chosen &choice : chosen) releases.push_back(choice.release);
     // A directory a round: the helper wants an empty one.
     const std::string staging = join_path(plan_.staging.path(), std::to_string(++fetches_));
     TRY(real_file_system().make_directory(staging, 0700));
-    const Json request = {{"op", "fetch"},
-                          {"platform", to_json(platform)},
-                          {"cache", layout_.cache()},
-                          {"staging", staging},
-                          {"artifacts", std::move(artifacts)}};
-    Json result = TRY(run_helper(request, progress_));
-    if (!result.contains("receipts") || !result["receipts"].is_array() ||
-        result["receipts"].size() != chosen.size())
-        return fail(ErrorCode::helper_failed, "the helper program did not say what it unpacked");
+    std::vector<Receipt> receipts = TRY(fetch_releases(releases, staging, layout_, progress_));
 
     std::vector<Chosen> wrong_guesses;
     for (std::size_t i = 0; i < chosen.size(); i++) {
-        Receipt receipt = TRY(receipt_from_json(result["receipts"][i]));
-        if (chosen[i].release.is_guess && !has_extension(receipt, chosen[i].wish.name))
+        if (chosen[i].release.is_guess && !has_extension(receipts[i], chosen[i].wish.name))
             wrong_guesses.push_back(std::move(chosen[i]));
         else
-            TRY(take_receipt(chosen[i], std::move(receipt), staging));
+            take_receipt(chosen[i], std::move(receipts[i]), staging);
     }
     // What the registries know of all packages' contents decides then. They answer with a package
     // that is known to hold the extension, so this ends.
@@ -161,21 +172,14 @@ Result<void> Planner::fetch(std::vector<Chosen> chosen) {
     return {};
 }
 
-Result<void> Planner::take_receipt(const Chosen &chosen, Receipt receipt,
-                                   const std::string &staging) {
+void Planner::take_receipt(const Chosen &chosen, Receipt receipt, const std::string &staging) {
     const Release &release = chosen.release;
-    if (receipt.package != release.package || receipt.version != release.version ||
-        receipt.artifact_sha256 != release.sha256)
-        return fail(ErrorCode::helper_failed,
-                    "the helper program unpacked something else than it was told to");
-    receipt.registry = release.registry;
     PlannedPackage package{release, std::move(receipt), chosen.wish.required_by,
                            join_path(staging, release.package), std::nullopt};
     std::optional<InstalledPackage> installed = find_installed(release.package);
     if (installed && installed->package == release.package)
         package.previous_version = installed->version;
     plan_.packages.push_back(std::move(package));
-    return {};
 }
 
 std::vector<Wish> Planner::requirements() {

@@ -3,13 +3,17 @@
 #include "extension/refresh.h"
 
 #include <chrono>
+#include <set>
 #include <utility>
 
 #include "core/base/json.h"
 #include "core/base/names.h"
 #include "core/base/platform.h"
+#include "core/base/protocol.h"
 #include "extension/helper_process.h"
+#include "extension/local_registry.h"
 #include "extension/query.h"
+#include "extension/registry_headers.h"
 #include "extension/settings.h"
 
 namespace pgx {
@@ -17,17 +21,18 @@ namespace pgx {
 namespace {
 
 // The package's name without what all packages of an apt repository for this major share.
-constexpr const char *insert_releases = R"(
+constexpr const char *insert_statement = R"(
 INSERT INTO pgx.releases (registry, name, package, version, repository, architecture, extensions, summary, description,
-                          homepage, depends, url, size, sha256, signer)
+                          homepage, depends, url, size, sha256, signer, module_path, part)
 SELECT $1,
        pg_catalog.regexp_replace(r.package, '^postgresql-(?:' || $3 || '-)?(.+?)(?:-' || $3 || ')?$', '\1'),
        r.package, r.version, coalesce(r.repository, ''), coalesce(r.architecture, ''), r.extensions,
        coalesce(r.summary, ''), coalesce(r.description, ''), coalesce(r.homepage, ''), coalesce(r.depends, ''),
-       r.url, r.size, r.sha256, coalesce(r.signer, '')
+       r.url, r.size, r.sha256, coalesce(r.signer, ''), coalesce(r.module_path, ''),
+       coalesce(($2::pg_catalog.jsonb) ->> 'part', '')
   FROM pg_catalog.jsonb_to_recordset(($2::pg_catalog.jsonb) -> 'rows')
     AS r(package text, version text, repository text, architecture text, extensions text[], summary text, description text,
-         homepage text, depends text, url text, size bigint, sha256 text, signer text)
+         homepage text, depends text, url text, size bigint, sha256 text, signer text, module_path text)
     ON CONFLICT DO NOTHING)";
 
 std::uint64_t milliseconds_since(std::chrono::steady_clock::time_point start) {
@@ -40,6 +45,65 @@ std::string plural(std::uint64_t count, const char *one, const char *many) {
     return std::to_string(count) + " " + (count == 1 ? one : many);
 }
 
+// The parts of a registry's catalog that pgx.releases holds, with their digests.
+Json known_parts(const std::string &registry) {
+    Json parts = Json::object();
+    for (const pg::Row &row : pg::query("SELECT part, digest FROM pgx.registry_parts WHERE "
+                                        "registry OPERATOR(pg_catalog.=) $1",
+                                        {registry}))
+        parts[row[0].value_or("")] = row[1].value_or("");
+    return parts;
+}
+
+// New rows in the place of old ones: all at once, or part by part for kinds whose catalog has
+// parts, so that a change in a large registry touches few rows.
+class Replacement {
+   public:
+    explicit Replacement(std::string registry) : registry_(std::move(registry)) {}
+
+    Result<void> take(const std::string &line) {
+        const Json message = TRY(parse_json(line, {.bytes = protocol_line_limit}));
+        const std::string part = TRY(json_string(message, "part", ""));
+        if (begun_.insert(part).second) clear(part);
+        insert_releases(registry_, line);
+        return {};
+    }
+
+    // `result` is the helper's; of a kind with parts it lists all that there are.
+    Result<void> finish(const Json &result) {
+        const auto parts = result.find("parts");
+        if (parts == result.end()) {
+            if (begun_.empty()) clear("");
+            return {};
+        }
+        const std::vector<pg::Value> parameters = {registry_, dump_json(*parts)};
+        pg::execute(
+            "DELETE FROM pgx.releases WHERE registry OPERATOR(pg_catalog.=) $1 AND part "
+            "OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT p.part FROM pgx.registry_parts AS p WHERE "
+            "p.registry OPERATOR(pg_catalog.=) $1 AND NOT ($2::pg_catalog.jsonb) "
+            "OPERATOR(pg_catalog.?) p.part))",
+            parameters);
+        pg::execute("DELETE FROM pgx.registry_parts WHERE registry OPERATOR(pg_catalog.=) $1",
+                    {registry_});
+        pg::execute(
+            "INSERT INTO pgx.registry_parts SELECT $1, key, value FROM "
+            "pg_catalog.jsonb_each_text($2::pg_catalog.jsonb)",
+            parameters);
+        return {};
+    }
+
+   private:
+    void clear(const std::string &part) {
+        pg::execute(
+            "DELETE FROM pgx.releases WHERE registry OPERATOR(pg_catalog.=) $1 AND part "
+            "OPERATOR(pg_catalog.=) $2",
+            {registry_, part});
+    }
+
+    std::string registry_;
+    std::set<std::string> begun_;
+};
+
 void tell(const RefreshReport &report) {
     std::string seconds = std::to_string(report.milliseconds / 1000) + "." +
                           std::to_string(report.milliseconds % 1000 / 100);
@@ -50,51 +114,60 @@ void tell(const RefreshReport &report) {
 
 }  // namespace
 
+void insert_releases(const std::string &registry, const std::string &rows) {
+    pg::execute(insert_statement, {registry, rows, std::to_string(PG_VERSION_NUM / 10000)});
+}
+
 Result<RefreshReport> refresh_registry(const std::string &name, bool extension_names,
                                        ProgressSlot &progress) {
     const auto start = std::chrono::steady_clock::now();
     // The lock keeps two sessions from working on one registry's rows and cache; the second finds
     // the work done.
     std::vector<pg::Row> rows = pg::query(
-        "SELECT kind, source, state, packages FROM pgx.registries WHERE name "
+        "SELECT kind, source, state, packages, root FROM pgx.registries WHERE name "
         "OPERATOR(pg_catalog.=) $1 FOR UPDATE",
         {name});
     if (rows.empty())
         return fail(ErrorCode::unknown_registry, "registry \"" + name + "\" does not exist");
 
+    const std::string kind = rows[0][0].value_or("");
+    const DirectoryLayout layout = directory_layout();
+    if (kind == local_kind) {
+        RefreshReport report{name};
+        report.packages = refresh_local(name);
+        report.milliseconds = milliseconds_since(start);
+        return report;
+    }
     // After a restore the registry is known and what it offers is not: then nothing that was read
     // before counts.
     const bool has_rows =
         !pg::query("SELECT FROM pgx.releases WHERE registry OPERATOR(pg_catalog.=) $1 LIMIT 1",
                    {name})
              .empty();
-    const std::string state = has_rows ? rows[0][2].value_or("") : "";
-    const DirectoryLayout layout = directory_layout();
+    if (!has_rows)
+        pg::execute("DELETE FROM pgx.registry_parts WHERE registry OPERATOR(pg_catalog.=) $1",
+                    {name});
     TRY(make_directories(real_file_system(), layout));
     Platform platform = host_platform();
     platform.postgres_major = layout.postgres_major;
     const Json request = {{"op", "refresh"},
                           {"platform", to_json(platform)},
                           {"cache", layout.cache()},
+                          {"trust", layout.trust()},
                           {"extension_names", extension_names ? "always" : "auto"},
                           {"registry",
                            {{"name", name},
-                            {"kind", rows[0][0].value_or("")},
+                            {"kind", kind},
                             {"source", rows[0][1].value_or("")},
-                            {"state", state}}}};
+                            {"root", rows[0][4].value_or("")},
+                            {"headers", registry_headers(name)},
+                            {"parts", known_parts(name)},
+                            {"state", has_rows ? rows[0][2].value_or("") : ""}}}};
 
-    bool replaced = false;
-    auto replace_rows = [&] {
-        if (!std::exchange(replaced, true))
-            pg::execute("DELETE FROM pgx.releases WHERE registry OPERATOR(pg_catalog.=) $1",
-                        {name});
-    };
+    Replacement replacement(name);
     Result<Json> result =
-        run_helper(request, progress, [&](const std::string &line) -> Result<void> {
-            replace_rows();
-            pg::execute(insert_releases, {name, line, std::to_string(layout.postgres_major)});
-            return {};
-        });
+        run_helper(request, progress,
+                   [&](const std::string &line) -> Result<void> { return replacement.take(line); });
     // The table's remedy for a refusal is a refresh.
     if (!result && result.error().code == ErrorCode::registry_refused &&
         result.error().hint.empty())
@@ -116,7 +189,7 @@ Result<RefreshReport> refresh_registry(const std::string &name, bool extension_n
     report.repositories = TRY(json_unsigned(*result, "repositories", 0));
     report.requests = TRY(json_unsigned(*result, "requests", 0));
     report.bytes = TRY(json_unsigned(*result, "bytes", 0));
-    if (!report.unchanged) replace_rows();
+    if (!report.unchanged) TRY(replacement.finish(*result));
     // Of an unchanged registry the helper does not count the packages again.
     rows = pg::query(
         "UPDATE pgx.registries SET refreshed_at = pg_catalog.clock_timestamp(), state = $2, "

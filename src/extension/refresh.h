@@ -17,6 +17,9 @@ struct RefreshReport {
     std::uint64_t milliseconds = 0;
 };
 
+// Adds rows to pgx.releases, given as {"rows": [...], "part": "..."} (protocol.h).
+void insert_releases(const std::string &registry, const std::string &rows);
+
 // Asks one registry what is new and replaces its rows if something is. With `extension_names` it
 // also finds out which extensions each package holds, even if that is a large download. Holds a
 // lock on the registry's row to the end of the transaction.

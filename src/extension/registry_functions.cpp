@@ -1,14 +1,23 @@
 // registry_functions.cpp - add_registry, alter_registry, drop_registry, refresh.
+//
+// A registry of kind apt is trusted by the host's keyrings; one of kind pgx by the fingerprint of
+// its root metadata, which a person gives here once.
 #include "extension/door.h"
 
 #include <algorithm>
 
 #include "core/base/names.h"
 #include "extension/home.h"
+#include "extension/local_registry.h"
 #include "extension/query.h"
 #include "extension/refresh.h"
+#include "extension/registry_headers.h"
 #include "extension/result_set.h"
 #include "extension/settings.h"
+
+extern "C" {
+#include "utils/jsonb.h"
+}
 
 namespace pgx {
 
@@ -16,7 +25,12 @@ namespace {
 
 // The kinds of registry that the helper implements; it is asked for anything only once the kind is
 // known.
-const std::vector<std::string> kinds = {"apt"};
+const std::vector<std::string> kinds = {"apt", "pgx"};
+
+bool is_url(const std::string &source) {
+    return source.starts_with("https://") || source.starts_with("http://") ||
+           source.starts_with("file:///");
+}
 
 Result<std::string> kind_of(const pg::Value &kind, const std::string &source) {
     if (kind) {
@@ -28,12 +42,68 @@ Result<std::string> kind_of(const pg::Value &kind, const std::string &source) {
     if (source.empty() || source.starts_with("deb ") || source.starts_with("deb\t") ||
         source.find("URIs:") != std::string::npos)
         return std::string("apt");
+    if (is_url(source)) return std::string("pgx");
     return fail(
         ErrorCode::invalid_argument, "cannot tell what kind of registry \"" + source + "\" is", "",
         "An apt repository is given as in sources.list: deb [signed-by=/path/to/keyring.gpg] "
-        "https://host/path suite component.");
+        "https://host/path suite component. A registry of pgx's own kind is given as a URL.");
 }
 
+// "sha256:<64 hex digits>" of the bytes of 1.root.json, or "<version>:sha256:..." of a later one.
+bool is_fingerprint(std::string_view text) {
+    if (const std::size_t digits = text.find_first_not_of("0123456789");
+        digits != 0 && digits != std::string_view::npos && text[digits] == ':')
+        text.remove_prefix(digits + 1);
+    return text.starts_with("sha256:") && text.size() == 71 &&
+           text.find_first_not_of("0123456789abcdef", 7) == std::string_view::npos;
+}
+
+// What has to be true of a source and a fingerprint together.
+Result<void> check_source(const std::string &kind, const std::string &source,
+                          const std::string &root) {
+    if (kind != "pgx") {
+        if (!root.empty())
+            return fail(ErrorCode::invalid_argument,
+                        "a registry of kind \"" + kind + "\" has no root metadata", "",
+                        "An apt repository is trusted by its keyring: signed-by=...");
+        return {};
+    }
+    if (!is_url(source))
+        return fail(ErrorCode::invalid_argument, "\"" + source + "\" is not a URL", "",
+                    "For example: https://host/path, or file:///path on this machine.");
+    if (source.find_first_of(" \t\r\n\\\"?#") != std::string::npos ||
+        !std::ranges::all_of(source, [](char c) { return c > ' ' && c <= '~'; }))
+        return fail(ErrorCode::invalid_argument, "the URL contains a character that is not allowed",
+                    "It is the address of a folder, without a query.");
+    if (const std::size_t host = source.find("//") + 2;
+        source.substr(host, source.find('/', host) - host).find('@') != std::string::npos)
+        return fail(ErrorCode::invalid_argument, "the URL contains a user name",
+                    "URLs appear in messages, tables and the history.",
+                    "Give credentials as headers => '{\"Authorization\": \"Basic ...\"}'.");
+    if (root.empty())
+        return fail(ErrorCode::invalid_argument,
+                    "the fingerprint of the registry's root is missing",
+                    "Nothing that it serves could be trusted without.",
+                    "Its publisher tells it (pgx registry fingerprint): root => 'sha256:...'.");
+    if (!is_fingerprint(root))
+        return fail(ErrorCode::invalid_argument, "\"" + root + "\" is not a fingerprint",
+                    "A fingerprint is \"sha256:\" and 64 lower-case hexadecimal digits.");
+    return {};
+}
+
+Result<void> set_headers(FunctionCallInfo fcinfo, int n, const std::string &registry,
+                         const std::string &kind) {
+    if (PG_ARGISNULL(n)) return {};
+    hide_statement();
+    if (kind != "pgx")
+        return fail(ErrorCode::feature_not_supported,
+                    "headers are for registries of kind \"pgx\" only", "",
+                    "For an apt repository, give the credentials to apt (apt_auth.conf).");
+    const char *headers = pg::call([fcinfo, n] {
+        return DatumGetCString(DirectFunctionCall1(jsonb_out, PG_GETARG_DATUM(n)));
+    });
+    return set_registry_headers(registry, headers);
+}
 Result<std::string> required_name(FunctionCallInfo fcinfo, int n) {
     pg::Value name = pg::text_argument(fcinfo, n);
     if (!name)
@@ -51,6 +121,9 @@ Result<void> check_exists(const std::string &name) {
 
 Result<void> check_is_new(const std::string &name) {
     TRY(check_name("registry", name));
+    if (name == local_registry_name)
+        return fail(ErrorCode::invalid_name, "the name \"" + name + "\" is reserved",
+                    "It is that of the bundles which pgx.install_bundle() keeps.");
     if (!pg::query("SELECT FROM pgx.registries WHERE name OPERATOR(pg_catalog.=) $1", {name})
              .empty())
         return fail(ErrorCode::duplicate_registry, "registry \"" + name + "\" exists already");
@@ -75,10 +148,13 @@ PGX_FUNCTION(pgx_add_registry) {
     const std::string source = pg::text_argument(fcinfo, 1).value_or("");
     TRY(check_is_new(name));
     const std::string kind = TRY(kind_of(pg::text_argument(fcinfo, 2), source));
+    const std::string root = pg::text_argument(fcinfo, 4).value_or("");
+    TRY(check_source(kind, source, root));
     pg::execute(
-        "INSERT INTO pgx.registries (name, kind, source, priority) "
-        "VALUES ($1, $2, $3, coalesce($4::pg_catalog.int4, 500))",
-        {name, kind, source, integer_argument(fcinfo, 3)});
+        "INSERT INTO pgx.registries (name, kind, source, priority, root) "
+        "VALUES ($1, $2, $3, coalesce($4::pg_catalog.int4, 500), $5)",
+        {name, kind, source, integer_argument(fcinfo, 3), root});
+    TRY(set_headers(fcinfo, 5, name, kind));
     return pg::text_datum(name);
 }
 
@@ -87,29 +163,43 @@ PGX_FUNCTION(pgx_alter_registry) {
     std::string name = TRY(required_name(fcinfo, 0));
     const pg::Value source = pg::text_argument(fcinfo, 1);
     const pg::Value rename_to = pg::text_argument(fcinfo, 4);
+    const pg::Value root = pg::text_argument(fcinfo, 5);
     TRY(check_exists(name));
-    if (rename_to && *rename_to != name) TRY(check_is_new(*rename_to));
-    if (source) {
-        std::vector<pg::Row> rows = pg::query(
-            "SELECT kind FROM pgx.registries WHERE name OPERATOR(pg_catalog.=) $1", {name});
-        const std::string kind = TRY(kind_of(std::nullopt, *source));
-        if (rows.at(0)[0] != kind)
+    if (rename_to && *rename_to != name) {
+        TRY(check_is_new(*rename_to));
+        if (name == local_registry_name)
+            return fail(ErrorCode::invalid_argument, "registry \"" + name + "\" keeps its name");
+    }
+    const pg::Row before = pg::query(
+                               "SELECT kind, source, root FROM pgx.registries WHERE name "
+                               "OPERATOR(pg_catalog.=) $1",
+                               {name})
+                               .at(0);
+    const std::string kind = before[0].value_or("");
+    TRY(set_headers(fcinfo, 6, name, kind));
+    if (source || root) {
+        if (source && (kind == local_kind || TRY(kind_of(std::nullopt, *source)) != kind))
             return fail(ErrorCode::invalid_argument,
                         "registry \"" + name + "\" is of another kind than the new source", "",
                         "Drop it and add one of the other kind.");
-    }
-    // Another source means other releases: what was read from the old one is forgotten.
-    if (source)
+        TRY(check_source(kind, source.value_or(before[1].value_or("")),
+                         root.value_or(before[2].value_or(""))));
+        // Another source means other releases: what was read from the old one is forgotten.
         pg::execute("DELETE FROM pgx.releases WHERE registry OPERATOR(pg_catalog.=) $1", {name});
+        pg::execute("DELETE FROM pgx.registry_parts WHERE registry OPERATOR(pg_catalog.=) $1",
+                    {name});
+        pg::execute(
+            "UPDATE pgx.registries SET source = coalesce($2, source), root = coalesce($3, root), "
+            "state = '', refreshed_at = NULL, packages = NULL "
+            "WHERE name OPERATOR(pg_catalog.=) $1",
+            {name, source, root});
+    }
     pg::execute(
-        "UPDATE pgx.registries SET source = coalesce($2, source), "
-        "state = CASE WHEN $2 IS NULL THEN state ELSE '' END, "
-        "refreshed_at = CASE WHEN $2 IS NULL THEN refreshed_at END, "
-        "packages = CASE WHEN $2 IS NULL THEN packages END, "
-        "priority = coalesce($3::pg_catalog.int4, priority), enabled = "
-        "coalesce($4::pg_catalog.bool, enabled), "
-        "name = coalesce($5, name) WHERE name OPERATOR(pg_catalog.=) $1",
-        {name, source, integer_argument(fcinfo, 2), boolean_argument(fcinfo, 3), rename_to});
+        "UPDATE pgx.registries SET "
+        "priority = coalesce($2::pg_catalog.int4, priority), enabled = "
+        "coalesce($3::pg_catalog.bool, enabled), "
+        "name = coalesce($4, name) WHERE name OPERATOR(pg_catalog.=) $1",
+        {name, integer_argument(fcinfo, 2), boolean_argument(fcinfo, 3), rename_to});
     // What came from it still does.
     if (rename_to)
         for (const char *table :

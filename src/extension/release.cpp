@@ -24,7 +24,7 @@ SELECT c.rank, c.priority, c.registry, c.kind, c.source, c.package, c.version, c
                              (SELECT FROM pgx.releases AS known
                                WHERE known.package OPERATOR(pg_catalog.=) r.package
                                  AND known.extensions OPERATOR(pg_catalog.@>) ARRAY[$1])) THEN 1
-                    WHEN r.package OPERATOR(pg_catalog.=) $1 THEN 2
+                    WHEN $1 OPERATOR(pg_catalog.=) ANY (ARRAY[r.package, r.module_path]) THEN 2
                     WHEN r.name OPERATOR(pg_catalog.=) $1 THEN 3
                     WHEN r.extensions IS NULL AND pg_catalog.translate(r.name, '-', '_')
                          OPERATOR(pg_catalog.=) ANY (pgx.usual_names($1))
@@ -137,6 +137,45 @@ Result<Release> recorded_release(const std::string &package, const pg::Row &row)
     release.sha256 = row[6].value_or("");
     release.signer = row[7].value_or("");
     return release;
+}
+
+// A path as Go writes the names of modules: elements of letters, digits and "-._~", the first one a
+// host name.
+static Result<void> check_module_path(const std::string &path) {
+    constexpr std::string_view allowed =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
+    bool good = path.size() <= 255 && path.find_first_not_of(allowed) == std::string::npos &&
+                path.substr(0, path.find('/')).find('.') != std::string::npos;
+    for (std::size_t begin = 0; good && begin <= path.size();) {
+        const std::size_t end = std::min(path.find('/', begin), path.size());
+        good = end > begin && path[begin] != '.';
+        begin = end + 1;
+    }
+    if (good) return {};
+    return fail(ErrorCode::invalid_name, "\"" + path + "\" is not the path of a source",
+                "Such a path begins with a host name, as in \"github.com/theory/pg-semver\".");
+}
+
+Result<Wish> parse_wish(const std::string &text) {
+    Wish wish{.name = text};
+    // Neither character can be in a name.
+    if (const std::size_t colon = wish.name.find(':'); colon != std::string::npos) {
+        wish.registry = wish.name.substr(0, colon);
+        TRY(check_name("registry", *wish.registry));
+        wish.name.erase(0, colon + 1);
+    }
+    if (const std::size_t at = wish.name.find('@'); at != std::string::npos) {
+        wish.version = wish.name.substr(at + 1);
+        wish.name.resize(at);
+        if (wish.version->empty())
+            return fail(ErrorCode::invalid_argument,
+                        "the version after \"@\" in \"" + text + "\" is empty");
+    }
+    if (wish.name.find('/') == std::string::npos)
+        TRY(check_name("extension", wish.name));
+    else
+        TRY(check_module_path(wish.name));
+    return wish;
 }
 
 Result<void> check_registry(const Wish &wish) {

@@ -31,7 +31,8 @@ struct Release {
 // not exist any more.
 Result<Release> recorded_release(const std::string &package, const pg::Row &row);
 
-// What is asked for. The name may be an extension's, a package's, or a package's short name.
+// What is asked for. The name may be an extension's, a package's, a package's short name, or the
+// path of its source ("github.com/theory/pg-semver").
 struct Wish {
     std::string name;
     std::optional<std::string> version = {};   // as the registry writes it, or its upstream part
@@ -40,6 +41,9 @@ struct Wish {
         {};  // the extension whose control file asks for it, empty when a person does
     std::optional<Release> release = {};  // exactly this one; nothing is looked up then
 };
+
+// What a person writes: [registry:]name[@version]. invalid_name, invalid_argument.
+Result<Wish> parse_wish(const std::string &text);
 
 // The best release for a wish: from the registry with the highest priority, extension names before
 // package names, then the newest version. When no list at hand knows the name, the registries are

@@ -33,7 +33,7 @@ class CollectingReporter : public Reporter {
     void notice(std::string_view message, std::string_view detail, std::string_view hint) override {
         notices.push_back(std::string(message) + "\n" + std::string(detail) + "\n" + std::string(hint));
     }
-    void releases(Json more) override {
+    void releases(Json more, std::string_view) override {
         batches.push_back(more.size());
         for (Json &row : more) rows.push_back(std::move(row));
     }

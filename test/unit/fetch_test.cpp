@@ -28,7 +28,7 @@ class SilentReporter : public Reporter {
         last_total = total;
     }
     void notice(std::string_view, std::string_view, std::string_view) override {}
-    void releases(Json) override {}
+    void releases(Json, std::string_view) override {}
     std::string last_phase, last_item;
     std::uint64_t last_done = 0, last_total = 0;
 };

@@ -96,7 +96,7 @@ TEST_F(JsonLines, Notices) {
 TEST_F(JsonLines, ReleasesGoInBatches) {
     Json rows = Json::array();
     for (int i = 0; i < 1201; ++i) rows.push_back(Json{{"package", "p" + std::to_string(i)}});
-    reporter.releases(rows);
+    reporter.releases(rows, "");
     ASSERT_EQ(lines.size(), 3U);
     Json all = Json::array();
     for (const Json &line : lines) {
@@ -106,7 +106,7 @@ TEST_F(JsonLines, ReleasesGoInBatches) {
     }
     EXPECT_EQ(all, rows);
     lines.clear();
-    reporter.releases(Json::array());
+    reporter.releases(Json::array(), "");
     EXPECT_TRUE(lines.empty());
 }
 
@@ -117,7 +117,7 @@ TEST_F(JsonLines, LargeRowsAreSplitAndTooLargeOnesLeftOut) {
                             {"description", std::string(6 * 1024 * 1024, 'x')}});
     rows.push_back(
         Json{{"package", "huge"}, {"description", std::string(protocol_line_limit, 'x')}});
-    reporter.releases(rows);
+    reporter.releases(rows, "");
     std::vector<std::string> packages, notices;
     for (const Json &line : lines) {
         if (line["event"] == "notice")

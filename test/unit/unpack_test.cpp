@@ -30,7 +30,7 @@ class CollectingReporter : public Reporter {
         phases.insert(std::string(phase));
     }
     void notice(std::string_view, std::string_view, std::string_view) override {}
-    void releases(Json) override {}
+    void releases(Json, std::string_view) override {}
     std::set<std::string> phases;
 };
 

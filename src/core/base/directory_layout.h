@@ -4,6 +4,7 @@
 //     <root>/18/lib/               on dynamic_library_path
 //     <root>/18/receipts/          <package>.json, what is installed
 //     <root>/journal/              <change>.json and <change>.d/, changes under way (file_change.h)
+//     <root>/trust/                <root fingerprint>/, TUF metadata that was verified (tuf/)
 //     <root>/pgsql_tmp.staging/    unpacked, verified files that wait to be moved into place
 //     <root>/pgsql_tmp.cache/      downloads and registry metadata; may be deleted at any time
 //
@@ -27,6 +28,7 @@ struct DirectoryLayout {
     std::string library() const { return join_path(root, version_directory() + "/lib"); }
     std::string receipts() const { return join_path(root, version_directory() + "/receipts"); }
     std::string journal() const { return join_path(root, "journal"); }
+    std::string trust() const { return join_path(root, "trust"); }
     std::string staging() const { return join_path(root, "pgsql_tmp.staging"); }
     std::string cache() const { return join_path(root, "pgsql_tmp.cache"); }
     // The place of an installed file by its path in a receipt ("share/extension/x.control").

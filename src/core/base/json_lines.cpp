@@ -60,21 +60,26 @@ void JsonLinesReporter::notice(std::string_view message, std::string_view detail
     sink_(line_of(event));
 }
 
-void JsonLinesReporter::releases(Json rows) {
+void JsonLinesReporter::releases(Json rows, std::string_view part) {
+    // That a part has no rows any more has to be said.
+    if (rows.empty() && !part.empty()) send_releases(rows, part, 0, 0);
     for (std::size_t begin = 0; begin < rows.size(); begin += rows_per_event)
-        send_releases(rows, begin, std::min(begin + rows_per_event, rows.size()));
+        send_releases(rows, part, begin, std::min(begin + rows_per_event, rows.size()));
 }
 
-void JsonLinesReporter::send_releases(const Json &rows, std::size_t begin, std::size_t end) {
+void JsonLinesReporter::send_releases(const Json &rows, std::string_view part, std::size_t begin,
+                                      std::size_t end) {
     Json some = Json::array();
     for (std::size_t i = begin; i < end; ++i) some.push_back(rows[i]);
-    const std::string line = line_of(Json{{"event", "releases"}, {"rows", std::move(some)}});
+    Json event{{"event", "releases"}, {"rows", std::move(some)}};
+    if (!part.empty()) event["part"] = part;
+    const std::string line = line_of(event);
     if (line.size() <= protocol_line_limit) {
         sink_(line);
     } else if (end - begin > 1) {
         const std::size_t middle = begin + (end - begin) / 2;
-        send_releases(rows, begin, middle);
-        send_releases(rows, middle, end);
+        send_releases(rows, part, begin, middle);
+        send_releases(rows, part, middle, end);
     } else {
         const auto package = json_string(rows[begin], "package", "");
         notice("package \"" + (package ? *package : std::string()) + "\" was left out",

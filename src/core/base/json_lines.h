@@ -29,7 +29,7 @@ class JsonLinesReporter : public Reporter {
     void notice(std::string_view message, std::string_view detail, std::string_view hint) override;
     // Splits what is too much for one event. A single row over the line limit is left out with a
     // notice.
-    void releases(Json rows) override;
+    void releases(Json rows, std::string_view part) override;
 
     // The last line. Progress that was held back goes out before it. A result that is longer than a
     // line may be is reported as limit_exceeded instead; false then.
@@ -46,7 +46,7 @@ class JsonLinesReporter : public Reporter {
 
     void send_progress(const std::string &name, Item &item);
     void send_held_back();
-    void send_releases(const Json &rows, std::size_t begin, std::size_t end);
+    void send_releases(const Json &rows, std::string_view part, std::size_t begin, std::size_t end);
 
     Sink sink_;
     Clock clock_;

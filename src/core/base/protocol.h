@@ -6,25 +6,36 @@
 //   request   {"op": "refresh", ...} | {"op": "fetch", ...}
 //   event     {"event": "progress", "phase": "download", "item": "postgresql-18-semver", "done": 1024, "total": 39812}
 //             {"event": "notice", "message": "...", "detail": "...", "hint": "..."}
-//             {"event": "releases", "rows": [release, ...]}            (refresh only, batches of at most 500)
+//             {"event": "releases", "rows": [release, ...], "part": "..."}   (refresh only, batches of at most 500)
 //   result    {"result": {...}}
 //   error     {"error": {"code": "digest_mismatch", "message": "...", "detail": "...", "hint": "..."}}
 //
 // Request "refresh":
 //   {"op": "refresh", "platform": platform, "cache": "/abs/dir", "extension_names": "auto" | "always",
-//    "registry": {"name": "system", "kind": "apt", "source": "", "state": "token of the last refresh or empty"}}
+//    "trust": "/abs/dir", "registry": {"name": "system", "kind": "apt", "source": "", "root": "sha256:...",
+//    "headers": {"Authorization": "..."}, "parts": {"part": "digest"}, "state": "token of the last refresh or empty"}}
 //   result: {"unchanged": bool, "state": "token", "repositories": n, "packages": n, "extension_names": bool,
-//            "requests": n, "bytes": n}
+//            "requests": n, "bytes": n, "parts": {"part": "digest"}}
 //   When unchanged is false, the releases events hold all releases of the registry; the backend replaces what it has.
+//   A kind whose catalog comes in parts answers with "parts", all that there are, and sends events only for those whose
+//   digest is not the one in the request; of the others, what the backend has stays.
 //   A token stands for the complete content of the releases rows; it is compared as a string only.
 //
 // release: {"package", "version", "architecture", "summary", "description", "homepage", "depends", "repository",
-//           "url", "size", "sha256", "signer", "extensions": ["vector"] | null when not known}
+//           "url", "size", "sha256", "signer", "module_path", "extensions": ["vector"] | null when not known}
 //
 // Request "fetch":
-//   {"op": "fetch", "platform": platform, "cache": "/abs/dir", "staging": "/abs/dir",
+//   {"op": "fetch", "platform": platform, "cache": "/abs/dir", "staging": "/abs/dir", "headers": {"registry": {...}},
 //    "artifacts": [{"package", "version", "registry", "kind": "apt", "source", "url", "size", "sha256", "signer"}]}
 //   Unpacks each into <staging>/<package>/{share,lib}/... .   result: {"receipts": [receipt, ...]} in the same order.
+//
+// Request "describe_bundle": {"op": "describe_bundle", "platform": platform, "path": "/abs/file", "signature": "text of the
+//    .minisig file", "keys": [{"name", "public_key"}], "allow_unsigned": bool}
+//   Verifies the signature and what is inside.   result: {"release": release}, its signer empty when it is unsigned.
+//
+// Request "pack_sql": {"op": "pack_sql", "platform": platform, "path": "/abs/file", "name", "version", "comment",
+//    "requires": [...], "superuser": bool, "scripts": {"file name": "text"}}
+//   Writes a bundle to the path.   result: {}
 #pragma once
 
 #include <cstdint>
@@ -53,7 +64,8 @@ class Reporter {
     virtual void progress(std::string_view phase, std::string_view item, std::uint64_t done,
                           std::uint64_t total) = 0;
     virtual void notice(std::string_view message, std::string_view detail, std::string_view hint) = 0;
-    virtual void releases(Json rows) = 0;
+    // `part` names the part of the registry's catalog that the rows replace; empty: they are all.
+    virtual void releases(Json rows, std::string_view part) = 0;
 };
 
 }  // namespace pgx

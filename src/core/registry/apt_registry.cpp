@@ -90,7 +90,7 @@ std::uint64_t send_rows(const std::vector<AptListing> &listings, Reporter &repor
     std::uint64_t sent = 0;
     Json batch = Json::array();
     auto flush = [&] {
-        if (!batch.empty()) reporter.releases(std::exchange(batch, Json::array()));
+        if (!batch.empty()) reporter.releases(std::exchange(batch, Json::array()), "");
     };
     for (const AptListing &listing : listings) {
         for (const AptPackage &package : listing.packages) {

@@ -90,6 +90,10 @@ Result<void> check_download(const Download &download) {
     if (!is_header_value(download.if_none_match) || !is_header_value(download.if_modified_since))
         return fail(ErrorCode::invalid_argument, "invalid condition for \"" + download.item + "\"",
                     "It contains a control character or one that is not ASCII.");
+    // Not shown: it may be a secret.
+    if (!std::ranges::all_of(download.headers, is_header_value))
+        return fail(ErrorCode::invalid_argument, "invalid header for \"" + download.item + "\"",
+                    "It contains a control character or one that is not ASCII.");
     return {};
 }
 
@@ -163,6 +167,7 @@ class Transfer {
     Transfer(const Download &download, Address address, const FetchOptions &options, FileSystem &fs,
              Reporter &reporter)
         : download_(download),
+          url_(download.url),
           address_(std::move(address)),
           options_(options),
           fs_(fs),
@@ -226,6 +231,8 @@ class Transfer {
                 failure.code, what() + ": " + failure.text,
                 sentence(error_text_[0] != '\0' ? error_text_.data() : curl_easy_strerror(code)));
         }
+        if (!download_.headers.empty() && status >= 301 && status <= 308 && status != 304)
+            return follow_redirect();
         if (address_.scheme != "file" && status != 200) return other_status(status);
         TRY(complete(status));
         return true;
@@ -256,14 +263,16 @@ class Transfer {
         const auto set = [&](CURLoption option, auto value) {
             good = good && curl_easy_setopt(easy_.get(), option, value) == CURLE_OK;
         };
-        set(CURLOPT_URL, download_.url.c_str());
+        set(CURLOPT_URL, url_.c_str());
         set(CURLOPT_PRIVATE, static_cast<void *>(this));
         set(CURLOPT_NOSIGNAL, 1L);
         // For redirects too: from http to https is fine, the other way is not.
         const std::string protocols = address_.scheme == "http" ? "http,https" : address_.scheme;
         set(CURLOPT_PROTOCOLS_STR, protocols.c_str());
         set(CURLOPT_REDIR_PROTOCOLS_STR, protocols == "http,https" ? "http,https" : "https");
-        set(CURLOPT_FOLLOWLOCATION, address_.scheme == "file" ? 0L : 1L);
+        // libcurl would take all headers but a few along to another host.
+        const bool follow = address_.scheme != "file" && download_.headers.empty();
+        set(CURLOPT_FOLLOWLOCATION, follow ? 1L : 0L);
         set(CURLOPT_MAXREDIRS, most_redirects);
         set(CURLOPT_UNRESTRICTED_AUTH, 0L);
         set(CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
@@ -290,6 +299,8 @@ class Transfer {
             good = good && add_header("If-None-Match: " + download_.if_none_match);
         if (!download_.if_modified_since.empty())
             good = good && add_header("If-Modified-Since: " + download_.if_modified_since);
+        if (same_origin_)
+            for (const std::string &header : download_.headers) good = good && add_header(header);
         if (headers_) set(CURLOPT_HTTPHEADER, headers_.get());
         return good;
     }
@@ -392,6 +403,27 @@ class Transfer {
         return true;
     }
 
+    // Where a request with headers of its own is sent to; they stay behind unless it is the same
+    // scheme, host and port.
+    Result<bool> follow_redirect() {
+        char *location = nullptr;
+        curl_easy_getinfo(easy_.get(), CURLINFO_REDIRECT_URL, &location);
+        Result<Address> next = location != nullptr
+                                   ? parse_address(location, download_.item)
+                                   : Result<Address>(fail(ErrorCode::registry_refused, ""));
+        if (!next || next->scheme == "file" ||
+            (address_.scheme == "https" && next->scheme != "https"))
+            return refused("was redirected to an address that is not allowed", "");
+        if (++redirects_ > most_redirects) return refused("was redirected too often", "");
+        same_origin_ =
+            same_origin_ && next->scheme == address_.scheme && next->host == address_.host;
+        url_ = location;
+        address_ = std::move(*next);
+        --attempt_;
+        (void)discard_file();
+        return false;
+    }
+
     Result<bool> other_status(long status) {
         if (status == 304 &&
             (!download_.if_none_match.empty() || !download_.if_modified_since.empty())) {
@@ -400,7 +432,8 @@ class Transfer {
             take_tags();
             return true;
         }
-        if ((status == 404 || status == 410) && download_.may_be_missing) {
+        if ((status == 404 || status == 410 || (status == 403 && download_.forbidden_is_missing)) &&
+            download_.may_be_missing) {
             result_.outcome = Downloaded::Outcome::missing;
             result_.bytes = 0;
             return true;
@@ -449,7 +482,10 @@ class Transfer {
     }
 
     const Download &download_;
-    const Address address_;
+    std::string url_;  // download_.url, or where that was redirected to
+    Address address_;
+    bool same_origin_ = true;
+    long redirects_ = 0;
     const FetchOptions &options_;
     FileSystem &fs_;
     Reporter &reporter_;

@@ -1,7 +1,8 @@
 // fetch.h - downloads with libcurl's multi interface, side by side on one thread.
 //
 // https, http and file; at most four connections to one host; redirects are followed only within
-// http(s) and never from https to http; credentials never go to another host. Connect, stall and
+// http(s) and never from https to http; a request's own headers, which may hold credentials, never
+// go to another host, port or scheme than the URL's. Connect, stall and
 // total time-outs; up to three tries with backoff for what may pass (connection failures, 408, 429,
 // 5xx); a byte cap for each transfer that is enforced while receiving.
 #pragma once
@@ -38,6 +39,8 @@ struct Download {
     std::string if_none_match;          // ETag of the copy at hand, quotes included
     std::string if_modified_since;      // its Last-Modified, verbatim
     bool may_be_missing = false;        // 404 and 410 are an answer, not an error
+    bool forbidden_is_missing = false;  // so is 403: object stores say so of what is not there
+    std::vector<std::string> headers = {};  // "Name: value"
 };
 
 struct Downloaded {

@@ -48,6 +48,30 @@ Result<std::string> version(const Json &json) {
     return value;
 }
 
+// An object of names and values as header lines. That nothing in them ends a line is checked where
+// they are sent.
+Result<std::vector<std::string>> read_headers(const Json &json) {
+    std::vector<std::string> lines;
+    if (json.is_null()) return lines;
+    if (!json.is_object()) return wrong("headers", "must be an object");
+    for (const auto &[header, value] : json.items()) {
+        if (!value.is_string()) return wrong("headers", "must have strings as values");
+        lines.push_back(header + ": " + value.get<std::string>());
+    }
+    return lines;
+}
+
+Result<std::map<std::string, std::string>> read_parts(const Json &json) {
+    std::map<std::string, std::string> parts;
+    if (json.is_null()) return parts;
+    if (!json.is_object()) return wrong("parts", "must be an object");
+    for (const auto &[part, digest] : json.items()) {
+        if (!digest.is_string()) return wrong("parts", "must have strings as values");
+        parts[part] = digest.get<std::string>();
+    }
+    return parts;
+}
+
 Result<RefreshJob> read_refresh(const Json &json) {
     RefreshJob job;
     job.request.platform = TRY(platform_from_json(json.value("platform", Json())));
@@ -63,6 +87,10 @@ Result<RefreshJob> read_refresh(const Json &json) {
     job.kind = TRY(name(*registry, "kind", "registry kind"));
     job.request.source = TRY(json_string(*registry, "source", ""));
     job.request.state = TRY(json_string(*registry, "state", ""));
+    job.request.root = TRY(json_string(*registry, "root", ""));
+    job.request.headers = TRY(read_headers(registry->value("headers", Json())));
+    job.request.parts = TRY(read_parts(registry->value("parts", Json())));
+    if (json.contains("trust")) job.request.trust = TRY(absolute_path(json, "trust"));
     return job;
 }
 
@@ -89,6 +117,10 @@ Result<FetchJob> read_fetch(const Json &json) {
     job.request.platform = TRY(platform_from_json(json.value("platform", Json())));
     job.request.cache = TRY(absolute_path(json, "cache"));
     job.request.staging = TRY(absolute_path(json, "staging"));
+    const Json headers = json.value("headers", Json::object());
+    if (!headers.is_object()) return wrong("headers", "must be an object");
+    for (const auto &[registry, own] : headers.items())
+        job.request.headers[registry] = TRY(read_headers(own));
     const auto artifacts = json.find("artifacts");
     if (artifacts == json.end() || !artifacts->is_array() || artifacts->empty())
         return wrong("artifacts", "must be an array that is not empty");
@@ -108,13 +140,15 @@ Result<FetchJob> read_fetch(const Json &json) {
 }
 
 Json to_json(const RefreshResult &result) {
-    return Json{{"unchanged", result.unchanged},
-                {"state", result.state},
-                {"repositories", result.repositories},
-                {"packages", result.packages},
-                {"extension_names", result.extension_names},
-                {"requests", result.requests},
-                {"bytes", result.bytes}};
+    Json json{{"unchanged", result.unchanged},
+              {"state", result.state},
+              {"repositories", result.repositories},
+              {"packages", result.packages},
+              {"extension_names", result.extension_names},
+              {"requests", result.requests},
+              {"bytes", result.bytes}};
+    if (result.parts) json["parts"] = *result.parts;
+    return json;
 }
 
 Result<Json> perform_refresh(const RefreshJob &job, const RegistryMaker &make, FileSystem &fs,
@@ -167,7 +201,10 @@ Result<Job> read_job(const Json &request) {
 }
 
 std::vector<std::string> writable_directories(const Job &job) {
-    if (const auto *refresh = std::get_if<RefreshJob>(&job)) return {refresh->request.cache};
+    if (const auto *refresh = std::get_if<RefreshJob>(&job)) {
+        if (refresh->request.trust.empty()) return {refresh->request.cache};
+        return {refresh->request.cache, refresh->request.trust};
+    }
     const FetchRequest &fetch = std::get<FetchJob>(job).request;
     return {fetch.cache, fetch.staging};
 }

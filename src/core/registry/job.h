@@ -1,7 +1,8 @@
 // job.h - what the backend asks of the helper: a request (protocol.h) checked, and carried out.
 //
-// Everything that the registries rely on is checked here, once for all kinds of them: paths are absolute and clean,
-// names are names, digests are digests. They are parameters of a function that the tests give stand-ins to.
+// Everything that the registries rely on is checked here, once for all kinds of them: paths are
+// absolute and clean, names are names, digests are digests. They are parameters of a function that
+// the tests give stand-ins to.
 #pragma once
 
 #include <functional>
@@ -30,16 +31,19 @@ struct FetchJob {
 
 using Job = std::variant<RefreshJob, FetchJob>;
 
-// invalid_argument or invalid_name, naming the member, when the request is not as protocol.h describes.
+// invalid_argument or invalid_name, naming the member, when the request is not as protocol.h
+// describes.
 Result<Job> read_job(const Json &request);
 
 // The directories that this job writes to: the cache and, for a fetch, staging.
 std::vector<std::string> writable_directories(const Job &job);
 
-using RegistryMaker = std::function<Result<std::unique_ptr<Registry>>(std::string_view kind, FileSystem &fs)>;
+using RegistryMaker =
+    std::function<Result<std::unique_ptr<Registry>>(std::string_view kind, FileSystem &fs)>;
 
-// Carries it out; what stands behind "result" in the last line. Artifacts of one kind go to their registry together, so
-// that they are downloaded side by side; the receipts come back in the order of the request.
+// Carries it out; what stands behind "result" in the last line. Artifacts of one kind go to their
+// registry together, so that they are downloaded side by side; the receipts come back in the order
+// of the request.
 Result<Json> perform(const Job &job, const RegistryMaker &make, FileSystem &fs, Reporter &reporter);
 
 }  // namespace pgx

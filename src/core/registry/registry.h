@@ -5,7 +5,9 @@
 // one line in the table of registry.cpp.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,10 @@ namespace pgx {
 struct RefreshRequest {
     std::string registry;    // its name, for messages
     std::string source;      // kind's own syntax; for apt: empty (the host's configuration), one-line or deb822 sources
+    std::string root = {};   // fingerprint that trust starts from, for kinds that have root metadata
+    std::vector<std::string> headers = {};         // "Name: value", for the registry's own host only
+    std::map<std::string, std::string> parts = {};  // of the catalog: part to digest of what the backend has
+    std::string trust = {};  // directory of ours for metadata that was verified
     std::string state;       // token of the refresh whose rows the catalog holds, or empty
     bool extension_names = false;  // find out which extensions each package holds, even if that is a large download
     Platform platform;
@@ -34,6 +40,8 @@ struct RefreshResult {
     bool extension_names = false;  // rows carry "extensions"
     std::uint64_t requests = 0;
     std::uint64_t bytes = 0;
+    // All parts of the catalog with their digests, for kinds whose catalog has parts.
+    std::optional<std::map<std::string, std::string>> parts = {};
 };
 
 struct Artifact {
@@ -46,6 +54,7 @@ struct FetchRequest {
     Platform platform;
     std::string cache;
     std::string staging;     // exists, empty, ours
+    std::map<std::string, std::vector<std::string>> headers = {};  // registry to its headers
 };
 
 class Registry {

@@ -1,0 +1,50 @@
+#include "extension/door.h"
+
+#include "extension/fetch.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/json.h"
+#include "core/base/platform.h"
+#include "extension/helper_process.h"
+#include "extension/local_registry.h"
+#include "extension/registry_headers.h"
+
+namespace pgx {
+
+Result<std::vector<Receipt>> fetch_releases(const std::vector<Release> &releases,
+                                            const std::string &staging,
+                                            const DirectoryLayout &layout, ProgressSlot &progress) {
+    Platform platform = host_platform();
+    platform.postgres_major = layout.postgres_major;
+    Json artifacts = Json::array(), headers = Json::object();
+    for (const Release &release : releases) {
+        if (release.kind == local_kind) TRY(provide_bundle(release, layout));
+        artifacts.push_back(release.artifact());
+        if (headers.contains(release.registry)) continue;
+        if (Json own = registry_headers(release.registry); !own.empty())
+            headers[release.registry] = std::move(own);
+    }
+    const Json request = {
+        {"op", "fetch"},      {"platform", to_json(platform)},     {"cache", layout.cache()},
+        {"staging", staging}, {"artifacts", std::move(artifacts)}, {"headers", std::move(headers)}};
+    const Json result = TRY(run_helper(request, progress));
+    const auto answers = result.find("receipts");
+    if (answers == result.end() || !answers->is_array() || answers->size() != releases.size())
+        return fail(ErrorCode::helper_failed, "the helper program did not say what it unpacked");
+
+    std::vector<Receipt> receipts;
+    for (std::size_t i = 0; i < releases.size(); i++) {
+        Receipt receipt = TRY(receipt_from_json((*answers)[i]));
+        if (receipt.package != releases[i].package || receipt.version != releases[i].version ||
+            receipt.artifact_sha256 != releases[i].sha256)
+            return fail(ErrorCode::helper_failed,
+                        "the helper program unpacked something else than it was told to");
+        receipt.registry = releases[i].registry;
+        receipts.push_back(std::move(receipt));
+    }
+    return receipts;
+}
+
+}  // namespace pgx

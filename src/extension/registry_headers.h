@@ -1,0 +1,25 @@
+// registry_headers.h - the secrets of private registries: HTTP headers that only the owner of pgx
+// can read.
+//
+// They go from the table to the helper's standard input and from there to the registry's own host,
+// nowhere else: not into messages, the history, process lists, dumps.
+#pragma once
+
+#include <string>
+
+#include "core/base/json.h"
+#include "core/base/result.h"
+
+namespace pgx {
+
+// An object {"Authorization": "Bearer ..."}, empty when the registry has none.
+Json registry_headers(const std::string &registry);
+
+// Replaces them; {} removes them. invalid_argument when one of them could not be sent as it is.
+Result<void> set_registry_headers(const std::string &registry, const std::string &headers);
+
+// Takes the text of the statement that is being run out of pg_stat_activity and of what may be
+// logged about it from now on.
+void hide_statement();
+
+}  // namespace pgx
