@@ -15,13 +15,14 @@
 #include "core/base/names.h"
 #include "core/base/platform.h"
 #include "core/registry/sandbox.h"
+#include "helper/command_line.h"
 #include "helper/server.h"
 
 namespace {
 
-using Arguments = std::vector<std::string_view>;
-
-constexpr int usage_error = 2;
+using pgx::Arguments;
+using pgx::complain;
+using pgx::printed;
 
 struct Command {
     const char *name;
@@ -29,18 +30,6 @@ struct Command {
     const char *summary;
     int (*run)(const Arguments &arguments);
 };
-
-int complain(const std::string &message) {
-    std::fprintf(stderr, "pgx: %s\nTry \"pgx --help\".\n", message.c_str());
-    return usage_error;
-}
-
-// Whether what was printed has arrived; a full disk is no success.
-int printed() {
-    if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return 0;
-    std::perror("pgx: could not write to standard output");
-    return 1;
-}
 
 int run_helper(const Arguments &arguments) {
     int parent = ::getppid();

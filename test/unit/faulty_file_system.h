@@ -168,6 +168,10 @@ class FaultyFileSystem : public FileSystem {
             TRY(fs_.before("read_some", path_));
             return real_->read(buffer, size);
         }
+        Result<void> seek(std::uint64_t offset) override {
+            TRY(fs_.before("seek", path_));
+            return real_->seek(offset);
+        }
 
        private:
         FaultyFileSystem &fs_;

@@ -97,6 +97,12 @@ class RealReadableFile : public ReadableFile {
         return static_cast<std::size_t>(count);
     }
 
+    Result<void> seek(std::uint64_t offset) override {
+        if (::lseek(file_.number(), static_cast<off_t>(offset), SEEK_SET) < 0)
+            return failed("read file", path_);
+        return {};
+    }
+
    private:
     Descriptor file_;
     std::string path_;

@@ -45,6 +45,8 @@ class ReadableFile {
     virtual ~ReadableFile() = default;
     // Up to `size` bytes into `buffer`; 0 only at the end of the file.
     virtual Result<std::size_t> read(char *buffer, std::size_t size) = 0;
+    // Goes on reading at `offset`, in bytes from the beginning.
+    virtual Result<void> seek(std::uint64_t offset) = 0;
 };
 
 class FileSystem {

@@ -1,8 +1,9 @@
-// archive.h - the files inside a .deb, one after the other, in constant memory.
+// archive.h - the files inside an archive, one after the other, in constant memory.
 //
 // A .deb (deb(5)) is an ar archive of debian-binary, control.tar.* and data.tar.*; the last holds
-// the files. libarchive reads all of it, as three handles on top of each other, each with one
-// format or one filter enabled and nothing else:
+// the files. A bundle is a compressed tar archive by itself, or a zip archive. libarchive reads all
+// of it, as handles on top of each other, each with one format or one filter enabled and nothing
+// else:
 //
 //     file -> ar -> member data.tar.xz -> raw with filter xz -> the tar stream -> tar without
 //     filters
@@ -43,9 +44,9 @@ struct ArchiveEntry {
     std::uint64_t size = 0;  // of files, in bytes
 };
 
-class DebReader {
+class ArchiveReader {
    public:
-    virtual ~DebReader() = default;
+    virtual ~ArchiveReader() = default;
 
     // The next entry, nullopt at the end of a complete archive. Content of the last entry that was
     // not read is skipped. artifact_malformed: broken or truncated. artifact_unsafe: a device or
@@ -56,13 +57,24 @@ class DebReader {
     // The content of the last entry, piece by piece. A failure of `sink` is passed on.
     virtual Result<void> read(const std::function<Result<void>(std::string_view)> &sink) = 0;
 
-    // How much of the .deb has been read, in bytes, for progress.
+    // How much of the file has been read, in bytes, for progress.
     virtual std::uint64_t position() const = 0;
 };
 
-// artifact_malformed when it is not a .deb of format 2.x with a data.tar, plain or compressed with
-// xz, zst or gz.
-Result<std::unique_ptr<DebReader>> open_deb(FileSystem &fs, const std::string &path,
-                                            const ArchiveLimits &limits = {});
+// The data of a .deb. artifact_malformed when it is not a .deb of format 2.x with a data.tar, plain
+// or compressed with xz, zst or gz.
+Result<std::unique_ptr<ArchiveReader>> open_deb(FileSystem &fs, const std::string &path,
+                                                const ArchiveLimits &limits = {});
+
+// The other half of a .deb, control.tar: "control" and what else dpkg wants to know.
+Result<std::unique_ptr<ArchiveReader>> open_deb_control(FileSystem &fs, const std::string &path,
+                                                        const ArchiveLimits &limits = {});
+
+// A tar archive with zstd or gzip, or a zip archive of stored and deflated files, told by the first
+// bytes; artifact_malformed for any other. A zip archive may not be of the kind for more than
+// 65,534 files or 4 GiB, nor have a comment: its directory is at its very end, so that there is one
+// only.
+Result<std::unique_ptr<ArchiveReader>> open_archive(FileSystem &fs, const std::string &path,
+                                                    const ArchiveLimits &limits = {});
 
 }  // namespace pgx

@@ -47,6 +47,7 @@ struct RefreshResult {
 struct Artifact {
     std::string package, version, registry, source, url, sha256, signer;
     std::uint64_t size = 0;  // bytes
+    std::string file = {};   // of a bundle: its file name, as it was signed; may be empty
 };
 
 struct FetchRequest {

@@ -5,8 +5,8 @@
 // end of that pass, and cost a second one where they occur: share directories that a control file
 // names, and links to files that were not written. Links to files that were are copied from there.
 //
-// Nothing is synced while writing, all files at the end (sync_files). The directories of staging are
-// not: the files leave them by rename, and it is the directories they arrive in that count.
+// Nothing is synced while writing, all files at the end (sync_files). The directories of staging
+// are not: the files leave them by rename, and it is the directories they arrive in that count.
 #include "core/registry/unpack.h"
 
 #include <algorithm>
@@ -66,20 +66,16 @@ class StagedFile {
 
 class Unpacker {
    public:
-    Unpacker(const std::string &deb_path, const Artifact &artifact, const Platform &platform,
-             const std::string &directory, FileSystem &fs, Reporter &reporter,
-             const ArchiveLimits &limits)
-        : deb_path_(deb_path),
+    Unpacker(const UnpackSource &source, const Artifact &artifact, const Platform &platform,
+             const std::string &directory, FileSystem &fs, Reporter &reporter)
+        : source_(source),
           artifact_(artifact),
           platform_(platform),
           directory_(directory),
           fs_(fs),
-          reporter_(reporter),
-          limits_(limits) {}
+          reporter_(reporter) {}
 
     Result<Receipt> run() {
-        const std::optional<FileInfo> deb = TRY(fs_.info(deb_path_));
-        if (deb) deb_size_ = deb->size;
         TRY(first_pass());
         std::vector<NamedControlFile> controls = TRY(read_control_files(fs_, directory_, files_));
         for (const NamedControlFile &control : controls)
@@ -127,14 +123,14 @@ class Unpacker {
                 : "It holds files for PostgreSQL " + list + ".");
     }
 
-    void report(const DebReader &reader) {
-        reporter_.progress("unpack", artifact_.package, std::min(reader.position(), deb_size_),
-                           deb_size_);
+    void report(const ArchiveReader &reader) {
+        reporter_.progress("unpack", artifact_.package, std::min(reader.position(), source_.size),
+                           source_.size);
     }
 
     // The place of an archive entry, checked: a path that would be installed has to be clean.
     Result<Placement> place(const std::string &archive_path) const {
-        Placement placement = place_file(archive_path, platform_.postgres_major, directories_);
+        Placement placement = source_.place(archive_path, directories_);
         if (!placement.path.empty() && !is_clean_install_path(placement.path))
             return unsafe("The name of entry \"" + shown_path(archive_path) +
                           "\" has a character that is not allowed.");
@@ -152,8 +148,8 @@ class Unpacker {
         return {};
     }
 
-    Result<void> write(DebReader &reader, const std::string &archive_path, const std::string &path,
-                       FileKind kind) {
+    Result<void> write(ArchiveReader &reader, const std::string &archive_path,
+                       const std::string &path, FileKind kind) {
         TRY(claim(archive_path, path));
         StagedFile file = TRY(StagedFile::create(fs_, directory_, path, kind));
         TRY(reader.read([&](std::string_view bytes) {
@@ -183,7 +179,7 @@ class Unpacker {
     }
 
     Result<void> first_pass() {
-        auto reader = TRY(open_deb(fs_, deb_path_, limits_));
+        auto reader = TRY(source_.open());
         while (true) {
             std::optional<ArchiveEntry> entry = TRY(reader->next());
             if (!entry) return {};
@@ -192,7 +188,7 @@ class Unpacker {
         }
     }
 
-    Result<void> take(DebReader &reader, ArchiveEntry entry) {
+    Result<void> take(ArchiveReader &reader, ArchiveEntry entry) {
         using Type = ArchiveEntry::Type;
         if (entry.type == Type::directory) {
             const Placement placement = TRY(place(entry.path));
@@ -201,7 +197,7 @@ class Unpacker {
                               "\" collides with another entry.");
             return {};
         }
-        if (const auto major = postgres_major_of(entry.path)) majors_.insert(*major);
+        if (const auto major = source_.major_of(entry.path)) majors_.insert(*major);
         if (entry.type != Type::file) {
             const std::string root = entry.type == Type::hard_link ? "/" : "";
             if (!links_.emplace(entry.path, root + entry.target).second)
@@ -234,7 +230,7 @@ class Unpacker {
     }
 
     Result<void> second_pass() {
-        auto reader = TRY(open_deb(fs_, deb_path_, limits_));
+        auto reader = TRY(source_.open());
         while (true) {
             const std::optional<ArchiveEntry> entry = TRY(reader->next());
             if (!entry) break;
@@ -243,7 +239,7 @@ class Unpacker {
             if (entry->type != ArchiveEntry::Type::file || written_.contains(entry->path)) continue;
             const Placement placement = TRY(place(entry->path));
             if (!placement.path.empty()) {
-                const Placement before = place_file(entry->path, platform_.postgres_major, {});
+                const Placement before = source_.place(entry->path, {});
                 if (--left_out_[before.left_out] == 0) left_out_.erase(before.left_out);
                 TRY(write(*reader, entry->path, placement.path, placement.kind));
             }
@@ -257,7 +253,7 @@ class Unpacker {
 
     // Makes the links that lead to this entry. It may have been written as a file of its own just
     // now.
-    Result<void> fulfil(DebReader &reader, const std::string &archive_path) {
+    Result<void> fulfil(ArchiveReader &reader, const std::string &archive_path) {
         auto found = wanted_.extract(archive_path);
         if (found.empty()) return {};
         std::string source;
@@ -330,15 +326,13 @@ class Unpacker {
         return receipt;
     }
 
-    const std::string &deb_path_;
+    const UnpackSource &source_;
     const Artifact &artifact_;
     const Platform &platform_;
     const std::string &directory_;
     FileSystem &fs_;
     Reporter &reporter_;
-    const ArchiveLimits &limits_;
 
-    std::uint64_t deb_size_ = 0;
     std::vector<std::string> directories_;  // that control files name
     std::vector<ReceiptFile> files_;
     std::map<std::string, std::string> written_;  // path in the archive to path in staging
@@ -353,6 +347,18 @@ class Unpacker {
 
 }  // namespace
 
+Result<Receipt> unpack(const UnpackSource &source, const Artifact &artifact,
+                       const Platform &platform, const std::string &directory, FileSystem &fs,
+                       Reporter &reporter) {
+    if (auto made = fs.make_directory(directory, 0755); !made) return fail(std::move(made.error()));
+    Result<Receipt> result = Unpacker(source, artifact, platform, directory, fs, reporter).run();
+    if (result) return result;
+    // The error that matters is the first one; staging is cleared by its owner in any case.
+    (void)remove_tree(fs, directory);
+    return fail(std::move(result.error())
+                    .prefixed("could not unpack package \"" + artifact.package + "\""));
+}
+
 Result<Receipt> unpack_deb(const std::string &deb_path, const Artifact &artifact,
                            const Platform &platform, const std::string &directory, FileSystem &fs,
                            Reporter &reporter) {
@@ -362,14 +368,15 @@ Result<Receipt> unpack_deb(const std::string &deb_path, const Artifact &artifact
 Result<Receipt> unpack_deb(const std::string &deb_path, const Artifact &artifact,
                            const Platform &platform, const std::string &directory, FileSystem &fs,
                            Reporter &reporter, const ArchiveLimits &limits) {
-    if (auto made = fs.make_directory(directory, 0755); !made) return fail(std::move(made.error()));
-    Result<Receipt> result =
-        Unpacker(deb_path, artifact, platform, directory, fs, reporter, limits).run();
-    if (result) return result;
-    // The error that matters is the first one; staging is cleared by its owner in any case.
-    (void)remove_tree(fs, directory);
-    return fail(std::move(result.error())
-                    .prefixed("could not unpack package \"" + artifact.package + "\""));
+    UnpackSource source;
+    const std::optional<FileInfo> deb = TRY(fs.info(deb_path));
+    if (deb) source.size = deb->size;
+    source.open = [&] { return open_deb(fs, deb_path, limits); };
+    source.place = [&](std::string_view path, const std::vector<std::string> &directories) {
+        return place_file(path, platform.postgres_major, directories);
+    };
+    source.major_of = postgres_major_of;
+    return unpack(source, artifact, platform, directory, fs, reporter);
 }
 
 }  // namespace pgx
