@@ -7,8 +7,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/tuf/transport.h"
@@ -84,9 +87,11 @@ class Client {
     const TrustedMetadata &trusted() const { return trusted_; }
 
    private:
-    struct Reached {
+    // A role as one of those that delegate to it does; "root" delegates to "targets".
+    struct Delegated {
         std::string role, delegator;
     };
+    using Failures = std::set<std::pair<std::string, std::string>>;  // role, delegator
 
     Client(Transport &transport, Store &store, ClientOptions options, TrustedMetadata trusted)
         : transport_(&transport), store_(&store), options_(options), trusted_(std::move(trusted)) {}
@@ -94,12 +99,31 @@ class Client {
     Result<void> refresh_root();
     Result<void> refresh_timestamp();
     Result<void> refresh_snapshot();
-    Result<bool> load_targets(const std::string &role, const std::string &delegator);
-    Result<FileRequest> targets_request(const std::string &role) const;
-    Result<void> take_targets(const std::string &bytes, const Reached &reached);
+    Result<void> check_refreshed() const;
     Result<std::string> fetch_one(FileRequest request);
-    Result<std::vector<Reached>> delegated(const std::string &role, const std::string *target_path,
-                                           bool &terminated) const;
+
+    Result<void> load_targets(const std::string &role, const std::string &delegator);
+    // Whether the role is trusted already or the store has it as the snapshot wants it.
+    Result<bool> load_kept_targets(const Delegated &delegated);
+    Result<void> take_targets(const std::string &bytes, const Delegated &delegated);
+    Result<FileRequest> targets_request(const std::string &role) const;
+
+    // Depth first in the order of the delegations, through at most `most` roles, each of which
+    // `load` provides.
+    Result<std::optional<Target>> search(
+        const std::string &path, unsigned most,
+        const std::function<Result<void>(const Delegated &)> &load) const;
+    // The roles that `role` sends those to who look for a path; `terminated`: and to no others.
+    Result<std::vector<Delegated>> next_roles(const std::string &role,
+                                              const std::string &target_path,
+                                              bool &terminated) const;
+
+    std::vector<Delegated> all_delegated(const std::string &role) const;
+    Result<std::vector<Result<std::string>>> fetch_each(const std::vector<FileRequest> &requests);
+    Result<void> load_level(const std::vector<Delegated> &level, Failures &failures,
+                            Listing &listing);
+    Result<std::vector<Target>> authoritative_targets(const std::set<std::string> &roles,
+                                                      const Failures &failures) const;
 
     Transport *transport_;
     Store *store_;

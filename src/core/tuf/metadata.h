@@ -94,7 +94,7 @@ struct Timestamp {
 struct Snapshot {
     std::uint64_t version = 1;
     Time expires;
-    std::map<std::string, MetadataFile> meta;  // by role name, without ".json"; has "targets"
+    std::map<std::string, MetadataFile> meta;  // by role name, without ".json"
 };
 
 struct Targets {
@@ -155,6 +155,8 @@ Result<void> check_file(std::string_view what, std::string_view bytes,
 Result<bool> covers(const Delegation &delegation, std::string_view target_path);
 // The one role of succinct roles that is responsible for a target path.
 Result<std::string> succinct_role(const SuccinctRoles &roles, std::string_view target_path);
+// The name of one of them; `number` below 2^bit_length.
+std::string succinct_role_name(const SuccinctRoles &roles, std::uint32_t number);
 // One component-wise pattern, as used in `paths`.
 bool matches_pattern(std::string_view pattern, std::string_view target_path);
 
@@ -171,8 +173,7 @@ Result<std::string> sign_metadata(const Json &signed_part,
 // reach one after the other. The signed part is left as it is.
 Result<std::string> add_signature(std::string_view metadata, const SecretKey &key);
 
-// A role or target name as a part of a URL or a file name: all but A-Z a-z 0-9 . _ - ~ in %XX, also
-// the "/" of role names; a name that would be "." or ".." has its dots encoded.
+// A role name as a part of a URL or a file name: all but A-Z a-z 0-9 . _ - ~ becomes %XX, also "/".
 std::string encode_role_name(std::string_view name);
 // The same for each component between the slashes of a target path.
 std::string encode_target_path(std::string_view path);
