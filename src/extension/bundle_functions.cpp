@@ -11,7 +11,6 @@
 
 #include "core/base/file_system.h"
 #include "core/base/json.h"
-#include "core/base/minisign_key.h"
 #include "core/base/names.h"
 #include "core/base/platform.h"
 #include "extension/definer.h"
@@ -137,19 +136,21 @@ PGX_FUNCTION(pgx_trust_key) {
     TRY(check_superuser(rights, "trust a key", "Whoever has the key can run code in this server."));
     const std::string name = TRY(required_argument(fcinfo, 0, "the name of the key"));
     TRY(check_name("key", name));
-    const MinisignKey key =
-        TRY(parse_minisign_key(TRY(required_argument(fcinfo, 1, "the public key"))));
+    const std::string text = TRY(required_argument(fcinfo, 1, "the public key"));
+    ProgressSlot progress("trust_key");
+    const Json key = TRY(run_helper({{"op", "read_key"}, {"public_key", text}}, progress));
+    const std::string id = TRY(json_string(key, "id"));
     const std::vector<pg::Row> known = pg::query(
         "SELECT name FROM pgx.trusted_keys WHERE name OPERATOR(pg_catalog.=) $1 OR key_id "
         "OPERATOR(pg_catalog.=) $2",
-        {name, key.id()});
+        {name, id});
     if (!known.empty())
         return fail(ErrorCode::invalid_argument,
                     "key \"" + known[0][0].value_or("") + "\" is trusted already", "",
                     "To replace a key, call pgx.distrust_key() first.");
     pg::execute("INSERT INTO pgx.trusted_keys (name, key_id, public_key) VALUES ($1, $2, $3)",
-                {name, key.id(), key.text()});
-    return pg::text_datum(name + " " + key.id());
+                {name, id, TRY(json_string(key, "public_key"))});
+    return pg::text_datum(name + " " + id);
 }
 
 PGX_FUNCTION(pgx_distrust_key) {

@@ -60,7 +60,7 @@ class NoticePrinter : public Reporter {
    public:
     void progress(std::string_view, std::string_view, std::uint64_t, std::uint64_t) override {}
     void notice(std::string_view message, std::string_view detail, std::string_view hint) override;
-    void releases(Json) override {}
+    void releases(Json, std::string_view) override {}
 };
 
 }  // namespace pgx

@@ -31,7 +31,7 @@ class Silent : public Reporter {
    public:
     void progress(std::string_view, std::string_view, std::uint64_t, std::uint64_t) override {}
     void notice(std::string_view, std::string_view, std::string_view) override {}
-    void releases(Json) override {}
+    void releases(Json, std::string_view) override {}
 };
 
 struct Options {

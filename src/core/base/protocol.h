@@ -36,6 +36,9 @@
 // Request "pack_sql": {"op": "pack_sql", "platform": platform, "path": "/abs/file", "name", "version", "comment",
 //    "requires": [...], "superuser": bool, "scripts": {"file name": "text"}}
 //   Writes a bundle to the path.   result: {}
+//
+// Request "read_key": {"op": "read_key", "public_key": "text of a minisign key"}
+//   result: {"id": "16 hex digits", "public_key": "its line of base64"}
 #pragma once
 
 #include <cstdint>

@@ -1,11 +1,11 @@
 #include "core/registry/apt_registry.h"
 
 #include <algorithm>
-#include <map>
 
 #include "core/base/names.h"
 #include "core/registry/apt_listing.h"
 #include "core/registry/apt_suite.h"
+#include "core/registry/artifact_cache.h"
 #include "core/registry/unpack.h"
 
 namespace pgx {
@@ -13,7 +13,6 @@ namespace pgx {
 namespace {
 
 constexpr std::size_t rows_at_once = 500;
-constexpr std::int64_t day_s = 24 * 60 * 60;
 constexpr const char *how_to_add =
     "Add one: SELECT pgx.add_registry('example', 'deb [signed-by=/usr/share/keyrings/example.gpg] "
     "https://example.org/debian stable main').";
@@ -103,26 +102,6 @@ std::uint64_t send_rows(const std::vector<AptListing> &listings, Reporter &repor
     return sent;
 }
 
-// Whether the file there is the artifact already. One that is not is removed.
-Result<bool> have_artifact(const std::string &path, const Artifact &artifact, FileSystem &fs) {
-    std::optional<FileInfo> info = TRY(fs.info(path));
-    if (!info) return false;
-    if (info->type == FileType::regular && info->size == artifact.size &&
-        TRY(sha256_of_file(fs, path)) == artifact.sha256)
-        return true;
-    TRY(info->type == FileType::directory ? fs.remove_tree(path) : fs.unlink(path));
-    return false;
-}
-
-Result<void> check_artifact(const Artifact &artifact) {
-    TRY(check_name("package", artifact.package));
-    if (artifact.sha256.size() != 64 ||
-        artifact.sha256.find_first_not_of("0123456789abcdef") != std::string::npos || artifact.size == 0)
-        return fail(ErrorCode::invalid_argument,
-                    "artifact of package \"" + artifact.package + "\" has no valid digest and size");
-    return {};
-}
-
 }  // namespace
 
 Result<RefreshResult> AptRegistry::refresh(const RefreshRequest &request, Reporter &reporter) {
@@ -173,34 +152,15 @@ Result<RefreshResult> AptRegistry::refresh(const RefreshRequest &request, Report
 Result<std::vector<Receipt>> AptRegistry::fetch(const FetchRequest &request, Reporter &reporter) {
     AptCache cache = TRY(AptCache::open(request.cache, fs_));
     AptConfig config = TRY(load_apt_config(host_, cache, fs_));
-    std::string directory = join_path(request.cache, "artifacts");
-    TRY(fs_.make_directories(directory, 0700));
-    remove_old_files(fs_, directory, ".part", host_.now(), day_s);
-
-    // Under a name of its own first: two helpers may want the same file, and one may be killed on the way.
-    std::map<std::string, std::string> unfinished;  // digest to path
-    std::vector<Download> downloads;
-    for (const Artifact &artifact : request.artifacts) {
-        TRY(check_artifact(artifact));
-        std::string path = join_path(directory, artifact.sha256);
-        if (unfinished.contains(artifact.sha256) || TRY(have_artifact(path, artifact, fs_))) continue;
-        Download one;
-        one.item = artifact.package;
-        one.url = artifact.url;
-        one.path = path + "." + random_name() + ".part";
-        one.limit = artifact.size;
-        one.size = artifact.size;
-        one.sha256 = artifact.sha256;
-        unfinished[artifact.sha256] = one.path;
-        downloads.push_back(std::move(one));
-    }
-    Traffic traffic;
-    if (!downloads.empty()) TRY(download_from(host_, config, downloads, fs_, reporter, traffic));
-    for (const auto &[digest, path] : unfinished) TRY(fs_.rename(path, join_path(directory, digest)));
-
+    TRY(cache_artifacts(request.artifacts, request.cache, host_.now(), fs_,
+                        [&](const std::vector<Download> &downloads) -> Result<void> {
+                            Traffic traffic;
+                            TRY(download_from(host_, config, downloads, fs_, reporter, traffic));
+                            return {};
+                        }));
     std::vector<Receipt> receipts;
     for (const Artifact &artifact : request.artifacts) {
-        receipts.push_back(TRY(unpack_deb(join_path(directory, artifact.sha256), artifact, request.platform,
+        receipts.push_back(TRY(unpack_deb(cached_artifact(request.cache, artifact), artifact, request.platform,
                                           join_path(request.staging, artifact.package), fs_, reporter)));
     }
     return receipts;
