@@ -47,6 +47,9 @@ struct ReceiptModule {
     std::vector<std::string> needed;  // DT_NEEDED
     bool preload =
         false;  // has to be named in shared_preload_libraries (elf.h tells how that is known)
+    // The newest version of glibc that it needs, empty: none. Known after unpacking; not a part of
+    // the receipt's JSON, since it has been decided upon by then.
+    std::string glibc = {};
 };
 
 struct Receipt {

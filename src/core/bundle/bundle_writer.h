@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "core/base/file_system.h"
@@ -22,8 +23,9 @@
 namespace pgx {
 
 struct BundleSourceFile {
-    std::string path;         // of the file to read
-    bool executable = false;  // mode 0755
+    std::string path;                       // of the file to read ...
+    bool executable = false;                // mode 0755
+    std::optional<std::string> bytes = {};  // ... unless its content is here
 };
 
 struct BundleContent {

@@ -237,6 +237,7 @@ class Inspector {
         module.path = file.path;
         module.needed = std::move(elf.needed);
         module.preload = elf.needs_preload;
+        module.glibc = std::move(elf.glibc);
         result_.modules.push_back(std::move(module));
         return {};
     }

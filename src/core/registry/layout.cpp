@@ -43,7 +43,7 @@ FileKind kind_of_share_file(std::string_view name) {
     return FileKind::data;
 }
 
-Placement installed(std::string_view path, FileKind kind) { return {std::string(path), kind, ""}; }
+Placement installed(std::string path, FileKind kind) { return {std::move(path), kind, ""}; }
 Placement left_out(const char *kind) { return {"", FileKind::data, kind}; }
 
 Placement place_share_file(std::string_view path, const std::vector<std::string> &directories) {
@@ -63,16 +63,20 @@ Placement place_share_file(std::string_view path, const std::vector<std::string>
     return left_out("data");
 }
 
-Placement place_library_file(std::string_view path) {
-    std::string_view below = path;
-    if (consume(below, "bin/")) return left_out("program");
-    if (!consume(below, "lib/")) return left_out("other");
+// `below` the directory of modules.
+Placement place_module(std::string_view below) {
     if (below.starts_with("bitcode/")) return left_out("bitcode");
     if (below.starts_with("pgxs/")) return left_out("build file");
     if (below.ends_with(".bc")) return left_out("bitcode");
     if (below.find('/') == std::string_view::npos && is_library_name(below))
-        return installed(path, FileKind::library);
+        return installed("lib/" + std::string(below), FileKind::library);
     return left_out("other");
+}
+
+Placement place_library_file(std::string_view path) {
+    if (consume(path, "bin/")) return left_out("program");
+    if (!consume(path, "lib/")) return left_out("other");
+    return place_module(path);
 }
 
 struct Elsewhere {
@@ -91,6 +95,18 @@ constexpr std::array<Elsewhere, 10> elsewhere{{
     {"usr/bin/", "program"},
     {"usr/sbin/", "program"},
     {"etc/", "configuration"},
+}};
+
+constexpr std::array<Elsewhere, 9> elsewhere_in_bundle{{
+    {"pgsql/bin/", "program"},
+    {"pgsql/doc/", "documentation"},
+    {"pgsql/html/", "documentation"},
+    {"pgsql/man/", "documentation"},
+    {"pgsql/include/", "header"},
+    {"pgsql/pkginclude/", "header"},
+    {"pgsql/locale/", "translation"},
+    {"pgsql/sysconf/", "configuration"},
+    {"pgsql/", "other"},
 }};
 
 }  // namespace
@@ -114,6 +130,19 @@ Placement place_file(std::string_view package_path, unsigned postgres_major,
     for (const Elsewhere &place : elsewhere)
         if (path.starts_with(place.prefix)) return left_out(place.kind);
     return left_out("other");
+}
+
+Placement place_bundle_file(std::string_view bundle_path,
+                            const std::vector<std::string> &directories) {
+    std::string_view path = bundle_path;
+    if (consume(path, "pgsql/share/")) return place_share_file(path, directories);
+    if (consume(path, "pgsql/pkglib/")) return place_module(path);
+    for (const Elsewhere &place : elsewhere_in_bundle)
+        if (path.starts_with(place.prefix)) return left_out(place.kind);
+    // What describes the bundle is no file of the extension; beside it are README, LICENSE, ...
+    return left_out(path == "trunk.json" || path == "digests" || path == "META.json"
+                        ? "manifest"
+                        : "documentation");
 }
 
 }  // namespace pgx

@@ -30,6 +30,11 @@ struct Placement {
 Placement place_file(std::string_view package_path, unsigned postgres_major,
                      const std::vector<std::string> &directories);
 
+// The same for a file of a bundle, whose folders are named after pg_config's options: of
+// "pgsql/share" and "pgsql/pkglib" the same is taken as of Debian's directories.
+Placement place_bundle_file(std::string_view bundle_path,
+                            const std::vector<std::string> &directories);
+
 // The PostgreSQL major that a path in a package is for, by its directory.
 std::optional<unsigned> postgres_major_of(std::string_view package_path);
 
