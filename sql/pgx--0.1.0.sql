@@ -78,6 +78,8 @@ CREATE INDEX ON pgx.releases (package);
 CREATE INDEX ON pgx.releases (registry, part);
 CREATE INDEX ON pgx.releases (module_path) WHERE module_path <> '';
 CREATE INDEX ON pgx.releases USING gin (extensions);
+-- For pgx.search(): words are told apart by PostgreSQL's parser and left as they are.
+CREATE INDEX ON pgx.releases USING gin (pg_catalog.to_tsvector('pg_catalog.simple', summary || ' ' || description));
 COMMENT ON TABLE pgx.releases IS 'what the registries offer for this server''s PostgreSQL major, as of the last refresh';
 COMMENT ON COLUMN pgx.releases.name IS 'the package''s name without what all packages of the registry share';
 COMMENT ON COLUMN pgx.releases.extensions IS 'what CREATE EXTENSION takes from it; null: not known before it is unpacked';
@@ -107,7 +109,7 @@ CREATE TABLE pgx.bundles (
 );
 ALTER TABLE pgx.bundles ALTER COLUMN content SET STORAGE EXTERNAL;
 CREATE UNIQUE INDEX ON pgx.bundles (package, version);
-COMMENT ON TABLE pgx.bundles IS 'bundles given to pgx.install_bundle() and made by pgx.install_sql(): the releases of registry "local"';
+COMMENT ON TABLE pgx.bundles IS 'bundles given to pgx.install_bundle() and made by pgx.install_sql(): the releases of registry "bundles"';
 COMMENT ON COLUMN pgx.bundles.release IS 'its row in pgx.releases';
 COMMENT ON COLUMN pgx.bundles.sql IS 'the scripts of one that pgx.install_sql() made, by file name';
 
@@ -293,23 +295,43 @@ END
 $$;
 COMMENT ON FUNCTION pgx.available() IS 'everything that pgx.install() can install, with the version that is installed';
 
+-- Which packages have a word: anywhere in a name, or at the beginning of a word in the description.  Each of the two is an index or
+-- a scan of short values; together in one condition they would be a scan of everything.
+CREATE FUNCTION pgx.packages_with(word text) RETURNS SETOF text
+    LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    SELECT r.package FROM pgx.releases AS r
+     WHERE strpos(lower(r.package), word) > 0 OR strpos(lower(array_to_string(r.extensions, ' ')), word) > 0
+    UNION
+    SELECT r.package
+      FROM (SELECT plainto_tsquery('simple', word) AS parts) AS q, pgx.releases AS r
+     WHERE to_tsvector('pg_catalog.simple', r.summary || ' ' || r.description) @@ (q.parts::text || ':*')::tsquery
+       AND numnode(q.parts) > 0
+$$;
+COMMENT ON FUNCTION pgx.packages_with(text) IS 'packages that have this word in their names or description';
+
 CREATE FUNCTION pgx.search(query text, OUT name text, OUT version text, OUT installed text, OUT comment text, OUT package text,
                            OUT registry text) RETURNS SETOF record
     LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     words text[] := regexp_split_to_array(lower(btrim(query)), '\s+');
+    found text[];
 BEGIN
     PERFORM pgx.ensure_refreshed();
+    found := ARRAY(SELECT p.package FROM unnest(words) AS w CROSS JOIN LATERAL pgx.packages_with(w) AS p(package)
+                    GROUP BY p.package HAVING count(DISTINCT w) = (SELECT count(DISTINCT w) FROM unnest(words) AS w));
     RETURN QUERY
-        SELECT a.name, a.version, a.installed, a.comment, a.package, a.registry
-          FROM pgx.available() AS a
-          JOIN pgx.offers AS o ON o.name = a.name AND o.package = a.package AND o.registry = a.registry
-         WHERE (SELECT bool_and(strpos(lower(concat_ws(' ', o.name, o.package, o.summary, o.description)), w) > 0)
-                  FROM unnest(words) AS w)
-         ORDER BY o.name <> lower(btrim(query)),
-                  strpos(lower(o.name), words[1]) = 0,
-                  (SELECT count(*) FROM unnest(words) AS w WHERE strpos(lower(o.summary), w) = 0),
-                  o.name;
+        SELECT a.*
+          FROM (SELECT DISTINCT ON (o.name)
+                       o.name, pgx.upstream_version(o.version) AS version,
+                       (SELECT pgx.upstream_version(i.version) FROM pgx.installed AS i WHERE i.package = o.package) AS installed,
+                       o.summary, o.package, o.registry
+                  FROM pgx.offers AS o
+                 WHERE o.package = ANY (found)
+                 ORDER BY o.name, o.priority DESC, pgx.version_key(o.version) DESC, o.registry) AS a
+         ORDER BY a.name <> lower(btrim(query)),
+                  strpos(lower(a.name), words[1]) = 0,
+                  (SELECT count(*) FROM unnest(words) AS w WHERE strpos(lower(a.summary), w) = 0),
+                  a.name;
 END
 $$;
 COMMENT ON FUNCTION pgx.search(text) IS 'what is available and has every word of the query in its name or description; best matches first';

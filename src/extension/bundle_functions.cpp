@@ -2,7 +2,7 @@
 //
 // A bundle comes with the statement and not from a registry: who vouches for it is a minisign key
 // that a superuser has named, or, unsigned, that superuser alone. The helper looks into it; here is
-// decided whether it may be installed, and it is kept (local_registry.h) and installed like any
+// decided whether it may be installed, and it is kept (bundle_registry.h) and installed like any
 // other release.
 #include "extension/door.h"
 
@@ -13,11 +13,11 @@
 #include "core/base/json.h"
 #include "core/base/names.h"
 #include "core/base/platform.h"
+#include "extension/bundle_registry.h"
 #include "extension/definer.h"
 #include "extension/helper_process.h"
 #include "extension/home.h"
 #include "extension/installation.h"
-#include "extension/local_registry.h"
 #include "extension/settings.h"
 #include "extension/staging.h"
 

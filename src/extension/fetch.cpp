@@ -7,8 +7,8 @@
 
 #include "core/base/json.h"
 #include "core/base/platform.h"
+#include "extension/bundle_registry.h"
 #include "extension/helper_process.h"
-#include "extension/local_registry.h"
 #include "extension/registry_headers.h"
 
 namespace pgx {
@@ -20,7 +20,7 @@ Result<std::vector<Receipt>> fetch_releases(const std::vector<Release> &releases
     platform.postgres_major = layout.postgres_major;
     Json artifacts = Json::array(), headers = Json::object();
     for (const Release &release : releases) {
-        if (release.kind == local_kind) TRY(provide_bundle(release, layout));
+        if (release.kind == bundle_kind) TRY(provide_bundle(release, layout));
         artifacts.push_back(release.artifact());
         if (headers.contains(release.registry)) continue;
         if (Json own = registry_headers(release.registry); !own.empty())

@@ -8,11 +8,11 @@
 
 #include "core/base/json.h"
 #include "core/base/names.h"
+#include "extension/bundle_registry.h"
 #include "extension/definer.h"
 #include "extension/home.h"
 #include "extension/installation.h"
 #include "extension/inventory.h"
-#include "extension/local_registry.h"
 #include "extension/settings.h"
 
 extern "C" {
@@ -89,7 +89,7 @@ Result<void> add_locked_registry(const Json &registry, bool trusted) {
              .empty())
         return {};
     // Its bundles are in the catalog of the server that the lock file is from, or of this one.
-    if (kind == local_kind)
+    if (kind == bundle_kind)
         return fail(ErrorCode::no_registry, "the bundles of registry \"" + name + "\" are not here",
                     "The lock file names packages that were installed with pgx.install_bundle() or "
                     "pgx.install_sql().",

@@ -10,8 +10,8 @@
 #include "core/base/names.h"
 #include "core/base/platform.h"
 #include "core/base/protocol.h"
+#include "extension/bundle_registry.h"
 #include "extension/helper_process.h"
-#include "extension/local_registry.h"
 #include "extension/query.h"
 #include "extension/registry_headers.h"
 #include "extension/settings.h"
@@ -132,9 +132,9 @@ Result<RefreshReport> refresh_registry(const std::string &name, bool extension_n
 
     const std::string kind = rows[0][0].value_or("");
     const DirectoryLayout layout = directory_layout();
-    if (kind == local_kind) {
+    if (kind == bundle_kind) {
         RefreshReport report{name};
-        report.packages = refresh_local(name);
+        report.packages = refresh_bundles(name);
         report.milliseconds = milliseconds_since(start);
         return report;
     }

@@ -7,8 +7,8 @@
 #include <algorithm>
 
 #include "core/base/names.h"
+#include "extension/bundle_registry.h"
 #include "extension/home.h"
-#include "extension/local_registry.h"
 #include "extension/query.h"
 #include "extension/refresh.h"
 #include "extension/registry_headers.h"
@@ -121,7 +121,7 @@ Result<void> check_exists(const std::string &name) {
 
 Result<void> check_is_new(const std::string &name) {
     TRY(check_name("registry", name));
-    if (name == local_registry_name)
+    if (name == bundle_registry_name)
         return fail(ErrorCode::invalid_name, "the name \"" + name + "\" is reserved",
                     "It is that of the bundles which pgx.install_bundle() keeps.");
     if (!pg::query("SELECT FROM pgx.registries WHERE name OPERATOR(pg_catalog.=) $1", {name})
@@ -167,7 +167,7 @@ PGX_FUNCTION(pgx_alter_registry) {
     TRY(check_exists(name));
     if (rename_to && *rename_to != name) {
         TRY(check_is_new(*rename_to));
-        if (name == local_registry_name)
+        if (name == bundle_registry_name)
             return fail(ErrorCode::invalid_argument, "registry \"" + name + "\" keeps its name");
     }
     const pg::Row before = pg::query(
@@ -178,7 +178,7 @@ PGX_FUNCTION(pgx_alter_registry) {
     const std::string kind = before[0].value_or("");
     TRY(set_headers(fcinfo, 6, name, kind));
     if (source || root) {
-        if (source && (kind == local_kind || TRY(kind_of(std::nullopt, *source)) != kind))
+        if (source && (kind == bundle_kind || TRY(kind_of(std::nullopt, *source)) != kind))
             return fail(ErrorCode::invalid_argument,
                         "registry \"" + name + "\" is of another kind than the new source", "",
                         "Drop it and add one of the other kind.");

@@ -1,6 +1,8 @@
 // update_functions.cpp - update, rollback, pin, unpin: changing the version of what is installed.
 #include "extension/door.h"
 
+#include <algorithm>
+
 #include "core/base/names.h"
 #include "extension/history.h"
 #include "extension/home.h"
@@ -38,6 +40,11 @@ pg::Row unchanged_row(const InstalledPackage &installed, const char *why) {
         installed.extensions.empty() ? installed.package : installed.extensions.front();
     const std::string version = installed_default_version(extension);
     return {extension, why, version.empty() ? pg::Value{} : version, installed.origin(), {}};
+}
+
+bool is_pinned(const std::string &package) {
+    const std::optional<InstalledPackage> installed = find_installed(package);
+    return installed && installed->package == package && installed->pinned;
 }
 
 // The release that a package was updated from, as history has it.
@@ -119,8 +126,19 @@ PGX_FUNCTION(pgx_update) {
         else
             unchanged.push_back(unchanged_row(installed, "up to date"));
     }
-    const Plan plan = TRY(plan_and_place(wishes, "update", layout, progress));
-    report(plan, "update", rows);
+    Result<Plan> first = plan_and_place(wishes, "update", layout, progress);
+    if (!first && all && first.error().code == ErrorCode::wrong_state) {
+        // Somebody has pinned one of them meanwhile; "all" means all others.
+        for (const InstalledPackage &installed : packages) {
+            const auto wish = std::ranges::find(wishes, installed.package, &Wish::name);
+            if (wish == wishes.end() || !is_pinned(installed.package)) continue;
+            unchanged.push_back(unchanged_row(installed, "pinned"));
+            wishes.erase(wish);
+        }
+        report(TRY(plan_and_place(wishes, "update", layout, progress)), "update", rows);
+    } else {
+        report(TRY(std::move(first)), "update", rows);
+    }
     for (const pg::Row &row : unchanged) rows.add(row);
     return rows.done();
 }

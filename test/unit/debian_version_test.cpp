@@ -117,6 +117,19 @@ TEST(DebianVersion, AgreesWithDpkg) {
         }
 }
 
+// semver.org, section 11.
+TEST(DebianVersion, PreReleasesComeBeforeTheirRelease) {
+    const std::vector<std::string> rising = {
+        "0.9.9",      "1.0.0-alpha",  "1.0.0-alpha.1", "1.0.0-alpha.beta",
+        "1.0.0-beta", "1.0.0-beta.2", "1.0.0-beta.11", "1.0.0-rc.1",
+        "1.0.0",      "1.0.1-a"};
+    for (std::size_t i = 1; i < rising.size(); ++i)
+        EXPECT_LT(compare_debian_versions(rising[i - 1], rising[i]), 0) << rising[i];
+    EXPECT_GT(compare_debian_versions("1.0.0-1", "1.0.0"), 0) << "a revision of Debian's";
+    EXPECT_GT(compare_debian_versions("1.0-rc1", "1.0"), 0) << "not three numbers";
+    EXPECT_EQ(upstream_version("1.0.0-beta.1"), "1.0.0-beta.1");
+}
+
 TEST(DebianVersion, Upstream) {
     struct {
         const char *version, *upstream;

@@ -18,6 +18,9 @@ std::vector<std::string> versions() {
         "1a0", "1+b1", "1.10", "1.2",   "01.2",      "1-",       "10",   "9",     "a",
         "A",   "z1",   "1:",   "1.0.0", "1.0~beta1", "1.0+dfsg", "007"};
     std::vector<std::string> all = parts;
+    for (const char *semantic :
+         {"1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-rc.1", "1.0.0-1", "1.0.0-~a"})
+        all.push_back(semantic);
     for (const char *upstream : {"1", "1.0", "1~rc1", "0.40.0", "2.10"})
         for (const char *revision : {"0", "1", "2", "10", "1+b1", "1~bpo12+1", "1.1", "1.pgdg12+1"})
             for (const char *epoch : {"", "0:", "1:", "2:"})

@@ -73,17 +73,41 @@ Parts split(std::string_view version) {
     return parts;
 }
 
+// A pre-release as Debian would write it.
+std::string with_tilde(std::string_view version) {
+    std::string text(version);
+    if (const std::size_t hyphen = prerelease_hyphen(version); hyphen != std::string_view::npos)
+        text[hyphen] = '~';
+    return text;
+}
+
 }  // namespace
 
+std::size_t prerelease_hyphen(std::string_view version) {
+    std::size_t position = 0;
+    for (int number = 0; number < 3; ++number) {
+        if (number > 0 && (position >= version.size() || version[position++] != '.'))
+            return std::string_view::npos;
+        const std::size_t begin = position;
+        while (position < version.size() && is_digit(version[position])) ++position;
+        if (position == begin) return std::string_view::npos;
+    }
+    const bool found = position + 1 < version.size() && version[position] == '-' &&
+                       !is_digit(version[position + 1]) && version[position + 1] != '~';
+    return found ? position : std::string_view::npos;
+}
+
 std::strong_ordering compare_debian_versions(std::string_view a, std::string_view b) {
-    const Parts left = split(a);
-    const Parts right = split(b);
+    const std::string left_text = with_tilde(a), right_text = with_tilde(b);
+    const Parts left = split(left_text);
+    const Parts right = split(right_text);
     if (const auto order = compare_parts(left.epoch, right.epoch); order != 0) return order;
     if (const auto order = compare_parts(left.upstream, right.upstream); order != 0) return order;
     return compare_parts(left.revision, right.revision);
 }
 
 std::string upstream_version(std::string_view version) {
+    if (prerelease_hyphen(version) != std::string_view::npos) return std::string(version);
     return std::string(split(version).upstream);
 }
 

@@ -2,6 +2,8 @@
 
 #include <cctype>
 
+#include "core/base/debian_version.h"
+
 namespace pgx {
 
 namespace {
@@ -45,7 +47,11 @@ void append_part(std::string &key, std::string_view part) {
 
 }  // namespace
 
-std::string debian_version_key(std::string_view version) {
+std::string debian_version_key(std::string_view text) {
+    std::string written(text);
+    if (const std::size_t hyphen = prerelease_hyphen(text); hyphen != std::string_view::npos)
+        written[hyphen] = '~';
+    std::string_view version = written;
     std::string key;
     std::size_t colon = version.find(':');
     append_number(key, colon == std::string_view::npos ? "" : version.substr(0, colon));

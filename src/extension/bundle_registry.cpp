@@ -1,6 +1,6 @@
 #include "extension/door.h"
 
-#include "extension/local_registry.h"
+#include "extension/bundle_registry.h"
 
 #include <sodium.h>
 
@@ -49,8 +49,8 @@ Result<void> write_content(const Release &release, WritableFile &file) {
 
 Result<Release> keep_bundle(const std::string &path, const Json &described, const Json &sql) {
     Release release;
-    release.registry = local_registry_name;
-    release.kind = local_kind;
+    release.registry = bundle_registry_name;
+    release.kind = bundle_kind;
     release.package = TRY(json_string(described, "package"));
     release.version = TRY(json_string(described, "version"));
     release.url = TRY(json_string(described, "url"));
@@ -60,7 +60,7 @@ Result<Release> keep_bundle(const std::string &path, const Json &described, cons
     pg::execute(
         "INSERT INTO pgx.registries (name, kind, priority) VALUES ($1, $2, 600) ON CONFLICT DO "
         "NOTHING",
-        {local_registry_name, local_kind});
+        {bundle_registry_name, bundle_kind});
     pg::execute(
         "INSERT INTO pgx.bundles (sha256, package, version, signer, release, sql, content)"
         " VALUES ($1, $2, $3, $4, $5::pg_catalog.jsonb, $6::pg_catalog.jsonb, "
@@ -71,7 +71,7 @@ Result<Release> keep_bundle(const std::string &path, const Json &described, cons
         "excluded.added_at, added_by = excluded.added_by",
         {release.sha256, release.package, release.version, release.signer, dump_json(described),
          sql.is_null() ? pg::Value{} : dump_json(sql), path});
-    (void)refresh_local(local_registry_name);
+    (void)refresh_bundles(bundle_registry_name);
     return release;
 }
 
@@ -94,7 +94,7 @@ Result<void> provide_bundle(const Release &release, const DirectoryLayout &layou
     return fs.rename(part, path);
 }
 
-std::uint64_t refresh_local(const std::string &registry) {
+std::uint64_t refresh_bundles(const std::string &registry) {
     pg::execute("DELETE FROM pgx.releases WHERE registry OPERATOR(pg_catalog.=) $1", {registry});
     const std::vector<pg::Row> rows = pg::query(
         "SELECT pg_catalog.jsonb_build_object('rows', coalesce(pg_catalog.jsonb_agg(release), "

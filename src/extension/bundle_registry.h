@@ -1,7 +1,7 @@
-// local_registry.h - bundles that were brought to this server by hand, as a registry.
+// bundle_registry.h - bundles that were brought to this server by hand, as a registry.
 //
 // A bundle that install_bundle() has accepted is kept in pgx.bundles and offered by the registry
-// "local", so that everything else treats it like any release: it is in versions(), can be rolled
+// "bundles", so that everything else treats it like any release: it is in versions(), can be rolled
 // back to, repaired, and exported. The bytes are in the catalog and not in a directory because a
 // standby and a restored dump have no other place to get them from.
 #pragma once
@@ -15,18 +15,19 @@
 
 namespace pgx {
 
-inline constexpr const char *local_kind = "local";
-inline constexpr const char *local_registry_name = "local";
+inline constexpr const char *bundle_kind = "bundles";
+inline constexpr const char *bundle_registry_name = "bundles";
 
 // Keeps the bundle in the file at `path`, which the helper has verified; `described` is what it
 // answered (protocol.h, "describe_bundle"), `sql` null or what install_sql() needs again. Makes the
 // registry if it is not there, replaces an earlier bundle of the same package and version.
 Result<Release> keep_bundle(const std::string &path, const Json &described, const Json &sql);
 
-// Puts the bundle of a local release where the helper looks for artifacts, unless it is there.
+// Puts the bundle of a release where the helper looks for artifacts, unless it is there.
 Result<void> provide_bundle(const Release &release, const DirectoryLayout &layout);
 
-// Makes the rows of a local registry in pgx.releases those of pgx.bundles. The number of rows.
-std::uint64_t refresh_local(const std::string &registry);
+// Makes the rows of the registry of bundles in pgx.releases those of pgx.bundles. The number of
+// rows.
+std::uint64_t refresh_bundles(const std::string &registry);
 
 }  // namespace pgx
