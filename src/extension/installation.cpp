@@ -17,12 +17,14 @@ namespace pgx {
 
 namespace {
 
-// Installed by another session while this one was downloading.
+// Installed by another session while this one was downloading. Two registries may have other bytes
+// under one version.
 bool is_done(const PlannedPackage &package) {
-    std::optional<InstalledPackage> installed = find_installed(package.release.package);
-    return installed && installed->package == package.release.package &&
-           installed->version == package.release.version &&
-           installed->sha256 == package.release.sha256;
+    const Release &release = package.release;
+    std::optional<InstalledPackage> installed = find_installed(release.package);
+    return installed && installed->package == release.package &&
+           installed->version == release.version && installed->registry == release.registry &&
+           installed->sha256 == release.sha256;
 }
 
 // For a package that has libraries and no extension: output plugins, hooks. What they are for only

@@ -5,6 +5,8 @@
 #include "extension/door.h"
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "core/base/json.h"
 #include "core/base/names.h"
@@ -37,12 +39,37 @@ SELECT pg_catalog.jsonb_pretty(pg_catalog.jsonb_build_object(
                                  FROM pgx.installed AS i), '[]'))))";
 
 struct LockedPackage {
-    Release release;
+    Release release;  // without what the registry's row has
     bool pinned = false, requested = true;
 };
 
-Result<Release> locked_release(const Json &entry) {
-    Release release;
+struct LockedRegistry {
+    std::string name, kind, source, root;
+    std::uint64_t priority = 500;
+};
+
+struct LockFile {
+    std::vector<LockedRegistry> registries;
+    std::vector<LockedPackage> packages;
+};
+
+constexpr const char *make_anew =
+    "Make the lock file with SELECT pgx.export() on the other server.";
+
+// What the checked access to JSON says is about a member; this says whose.
+template <typename Value>
+Result<Value> in_entry(Result<Value> value, const std::string &where) {
+    if (value || value.error().code != ErrorCode::invalid_argument || !value.error().hint.empty())
+        return value;
+    Error error = std::move(value).error().prefixed("malformed lock file");
+    error.detail = "This is about " + where + ".";
+    error.hint = make_anew;
+    return fail(std::move(error));
+}
+
+Result<LockedPackage> locked_package(const Json &entry) {
+    LockedPackage locked;
+    Release &release = locked.release;
     release.package = TRY(json_string(entry, "package"));
     TRY(check_name("package", release.package));
     release.version = TRY(json_string(entry, "version"));
@@ -55,7 +82,25 @@ Result<Release> locked_release(const Json &entry) {
         release.sha256.find_first_not_of("0123456789abcdef") != std::string::npos)
         return fail(ErrorCode::invalid_argument,
                     "the digest of package \"" + release.package + "\" is not a SHA-256", "",
-                    "Make the lock file with SELECT pgx.export() on the other server.");
+                    make_anew);
+    locked.pinned = TRY(json_bool(entry, "pinned", false));
+    locked.requested = TRY(json_bool(entry, "requested", true));
+    return locked;
+}
+
+Result<LockedRegistry> locked_registry(const Json &entry) {
+    LockedRegistry registry;
+    registry.name = TRY(json_string(entry, "name"));
+    TRY(check_name("registry", registry.name));
+    registry.kind = TRY(json_string(entry, "kind"));
+    registry.source = TRY(json_string(entry, "source", ""));
+    registry.root = TRY(json_string(entry, "root", ""));
+    registry.priority = TRY(json_unsigned(entry, "priority", 500));
+    return registry;
+}
+
+// What the lock file leaves to the registry as it is here.
+Result<void> complete_release(Release &release) {
     std::vector<pg::Row> rows =
         pg::query("SELECT kind, source FROM pgx.registries WHERE name OPERATOR(pg_catalog.=) $1",
                   {release.registry});
@@ -65,7 +110,7 @@ Result<Release> locked_release(const Json &entry) {
                     "Package \"" + release.package + "\" comes from it.");
     release.kind = rows[0][0].value_or("");
     release.source = rows[0][1].value_or("");
-    return release;
+    return {};
 }
 
 // Who may say what is to be trusted beyond the registries that are there.
@@ -79,12 +124,8 @@ bool may_add_registry(Oid role) {
 
 // A registry decides whose code comes into the server. Whoever may apply a lock file may not name
 // new ones by that alone.
-Result<void> add_locked_registry(const Json &registry, bool trusted) {
-    const std::string name = TRY(json_string(registry, "name"));
-    TRY(check_name("registry", name));
-    const std::string kind = TRY(json_string(registry, "kind"));
-    const std::string source = TRY(json_string(registry, "source", ""));
-    const std::uint64_t priority = TRY(json_unsigned(registry, "priority", 500));
+Result<void> add_locked_registry(const LockedRegistry &registry, bool trusted) {
+    const auto &[name, kind, source, root, priority] = registry;
     if (!pg::query("SELECT FROM pgx.registries WHERE name OPERATOR(pg_catalog.=) $1", {name})
              .empty())
         return {};
@@ -99,7 +140,6 @@ Result<void> add_locked_registry(const Json &registry, bool trusted) {
                     "permission denied to add registry \"" + name + "\"",
                     "The lock file names it, and it does not exist here.",
                     "Ask somebody who may call pgx.add_registry() to add it first.");
-    const std::string root = TRY(json_string(registry, "root", ""));
     pg::query(
         "SELECT pgx.add_registry($1, $2, $3, $4::pg_catalog.int4, $5)",
         {name, source, kind, std::to_string(std::min<std::uint64_t>(priority, 1000000)), root});
@@ -126,39 +166,61 @@ Result<void> check_offered(const Release &release, bool trusted) {
                 "lock file.");
 }
 
-Result<std::vector<LockedPackage>> read_lock(const Json &lock, bool trusted) {
-    if (!lock.is_object() || TRY(json_unsigned(lock, "pgx_lock", 0)) != 1 ||
+// Everything is read before anything is done.
+Result<LockFile> read_lock(const Json &lock) {
+    if (!lock.is_object() ||
+        TRY(in_entry(json_unsigned(lock, "pgx_lock", 0), "the whole file")) != 1 ||
         !lock.contains("packages") || !lock["packages"].is_array())
         return fail(ErrorCode::invalid_argument, "this is not a lock file of pgx", "",
                     "Make one with SELECT pgx.export() on the other server.");
-    const std::uint64_t major = TRY(json_unsigned(lock, "postgresql"));
+    const std::uint64_t major = TRY(in_entry(json_unsigned(lock, "postgresql"), "the whole file"));
     if (major != PG_VERSION_NUM / 10000)
         return fail(ErrorCode::wrong_platform,
                     "the lock file was made for PostgreSQL " + std::to_string(major),
                     "This server is PostgreSQL " + std::to_string(PG_VERSION_NUM / 10000) + ".",
                     "Install by name instead: pgx.install(ARRAY[...]).");
-    // Registries that are missing here come along; those that are here stay as they are.
-    if (lock.contains("registries") && lock["registries"].is_array())
-        for (const Json &registry : lock["registries"]) TRY(add_locked_registry(registry, trusted));
-    std::vector<LockedPackage> packages;
-    for (const Json &entry : lock["packages"]) {
-        LockedPackage locked;
-        locked.release = TRY(locked_release(entry));
-        TRY(check_offered(locked.release, trusted));
-        locked.pinned = TRY(json_bool(entry, "pinned", false));
-        locked.requested = TRY(json_bool(entry, "requested", true));
-        packages.push_back(std::move(locked));
+    LockFile file;
+    if (lock.contains("registries")) {
+        if (!lock["registries"].is_array())
+            return fail(ErrorCode::invalid_argument,
+                        "malformed lock file: member \"registries\" must be an array", "",
+                        make_anew);
+        for (const Json &entry : lock["registries"])
+            file.registries.push_back(TRY(in_entry(
+                locked_registry(entry),
+                "entry " + std::to_string(file.registries.size() + 1) + " of \"registries\"")));
     }
-    return packages;
+    std::set<std::string> names;
+    for (const Json &entry : lock["packages"]) {
+        file.packages.push_back(TRY(
+            in_entry(locked_package(entry),
+                     "entry " + std::to_string(file.packages.size() + 1) + " of \"packages\"")));
+        const std::string &name = file.packages.back().release.package;
+        if (!names.insert(name).second)
+            return fail(ErrorCode::invalid_argument,
+                        "package \"" + name + "\" is in the lock file twice", "", make_anew);
+    }
+    return file;
 }
 
-// Whether exactly these bytes are installed.
+// Whether exactly these bytes are installed, and from that registry.
 bool is_installed(const Release &release) {
     return !pg::query_latest(
-                "SELECT FROM pgx.installed WHERE package OPERATOR(pg_catalog.=) $1 AND sha256 "
-                "OPERATOR(pg_catalog.=) $2",
-                {release.package, release.sha256})
+                "SELECT FROM pgx.installed WHERE package OPERATOR(pg_catalog.=) $1 AND version "
+                "OPERATOR(pg_catalog.=) $2 AND sha256 OPERATOR(pg_catalog.=) $3 AND registry "
+                "OPERATOR(pg_catalog.=) $4",
+                {release.package, release.version, release.sha256, release.registry})
                 .empty();
+}
+
+void add_satisfied(const std::string &package, std::vector<Satisfied> &satisfied) {
+    const std::optional<InstalledPackage> installed = find_installed(package);
+    if (!installed) return;
+    std::vector<std::string> names = installed->extensions;
+    if (names.empty()) names.push_back(package);
+    for (const std::string &name : names)
+        satisfied.push_back({Satisfied::By::installed, name, package,
+                             installed_default_version(name), installed->origin(), ""});
 }
 
 }  // namespace
@@ -180,17 +242,30 @@ PGX_FUNCTION(pgx_apply) {
     if (PG_ARGISNULL(0)) return fail(ErrorCode::invalid_argument, "the lock file is null");
     const char *bytes = pg::call(
         [fcinfo] { return DatumGetCString(DirectFunctionCall1(jsonb_out, PG_GETARG_DATUM(0))); });
-    const std::vector<LockedPackage> locked =
-        TRY(read_lock(TRY(parse_json(bytes)), may_add_registry(rights.caller())));
+    LockFile lock = TRY(read_lock(TRY(parse_json(bytes))));
+    // Registries that are missing here come along; those that are here stay as they are.
+    const bool trusted = may_add_registry(rights.caller());
+    for (const LockedRegistry &registry : lock.registries)
+        TRY(add_locked_registry(registry, trusted));
 
     std::vector<std::string> kept;
     std::vector<Wish> wishes;
-    for (const LockedPackage &package : locked) {
-        kept.push_back(package.release.package);
-        if (!is_installed(package.release))
-            wishes.push_back({.name = package.release.package, .release = package.release});
+    std::vector<Satisfied> satisfied;
+    for (LockedPackage &package : lock.packages) {
+        Release &release = package.release;
+        TRY(complete_release(release));
+        TRY(check_offered(release, trusted));
+        kept.push_back(release.package);
+        if (is_installed(release))
+            add_satisfied(release.package, satisfied);
+        else
+            wishes.push_back({.name = release.package, .release = release});
     }
     Plan plan = TRY(prepare(wishes, layout, progress));
+    // Of what the planner met only the server's own is news.
+    std::erase_if(plan.satisfied,
+                  [](const Satisfied &other) { return other.by != Satisfied::By::server; });
+    plan.satisfied.insert(plan.satisfied.end(), satisfied.begin(), satisfied.end());
     for (const PlannedPackage &package : plan.packages)
         if (std::ranges::find(kept, package.release.package) == kept.end())
             return fail(
@@ -200,7 +275,7 @@ PGX_FUNCTION(pgx_apply) {
                 "Make it anew with SELECT pgx.export() on a server where everything is installed.");
     TRY(place(plan, "apply", layout, progress));
     report(plan, "apply", rows);
-    for (const LockedPackage &package : locked)
+    for (const LockedPackage &package : lock.packages)
         pg::execute(
             "UPDATE pgx.installed SET pinned = $2::pg_catalog.bool, requested = "
             "$3::pg_catalog.bool WHERE package OPERATOR(pg_catalog.=) $1",
