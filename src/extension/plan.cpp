@@ -9,6 +9,7 @@
 #include "core/base/debian_version.h"
 #include "extension/fetch.h"
 #include "extension/inventory.h"
+#include "extension/refresh.h"
 
 namespace pgx {
 
@@ -16,6 +17,22 @@ namespace {
 
 // Chains of `requires` are short in practice; a registry must not be able to keep us busy.
 constexpr int rounds_limit = 32;
+
+// What a package's extensions require, and what that requires in turn, as far as pgx has not
+// installed it: name, and who requires it.
+constexpr const char *missing_requirements_query = R"(
+WITH RECURSIVE needed(name, required_by) AS (
+    SELECT r.name, e.extension
+      FROM pgx.installed_extensions AS e CROSS JOIN LATERAL pg_catalog.unnest(e.requires) AS r(name)
+     WHERE e.package OPERATOR(pg_catalog.=) $1
+    UNION
+    SELECT r.name, e.extension
+      FROM needed AS n
+      JOIN pgx.installed_extensions AS e ON e.extension OPERATOR(pg_catalog.=) n.name
+     CROSS JOIN LATERAL pg_catalog.unnest(e.requires) AS r(name))
+SELECT n.name, pg_catalog.min(n.required_by) FROM needed AS n
+ WHERE NOT EXISTS (SELECT FROM pgx.installed_extensions AS e WHERE e.extension OPERATOR(pg_catalog.=) n.name)
+ GROUP BY n.name ORDER BY n.name)";
 
 class Planner {
    public:
@@ -31,7 +48,8 @@ class Planner {
     };
 
     Result<void> consider(const Wish &wish, std::vector<Chosen> &chosen);
-    Result<bool> is_satisfied(const Wish &wish);
+    Result<std::optional<Satisfied>> is_satisfied(const Wish &wish);
+    Result<void> consider_requirements(const std::string &package, std::vector<Chosen> &chosen);
     Result<void> fetch(std::vector<Chosen> chosen);
     void take_receipt(const Chosen &chosen, Receipt receipt, const std::string &staging);
     std::vector<Wish> requirements();
@@ -91,7 +109,11 @@ Result<Plan> Planner::run(std::vector<Wish> wishes) {
 Result<void> Planner::consider(const Wish &wish, std::vector<Chosen> &chosen) {
     if (!considered_.insert(wish.name).second || provides(wish.name)) return {};
     TRY(check_registry(wish));
-    if (TRY(is_satisfied(wish))) return {};
+    if (std::optional<Satisfied> satisfied = TRY(is_satisfied(wish))) {
+        plan_.satisfied.push_back(*satisfied);
+        if (satisfied->by != Satisfied::By::installed) return {};
+        return consider_requirements(satisfied->package, chosen);
+    }
     Result<Release> release = find_release(from_same_registry(wish), progress_);
     if (!release) {
         Error error = std::move(release).error();
@@ -113,27 +135,26 @@ Result<void> Planner::consider(const Wish &wish, std::vector<Chosen> &chosen) {
 }
 
 // With a version asked for, only that version satisfies.
-Result<bool> Planner::is_satisfied(const Wish &wish) {
-    if (wish.release) return false;
+Result<std::optional<Satisfied>> Planner::is_satisfied(const Wish &wish) {
+    if (wish.release) return std::nullopt;
     if (std::optional<InstalledPackage> installed = find_installed(wish.name)) {
         TRY(check_same_registry(wish, *installed));
         if (wish.version && *wish.version != installed->version &&
             *wish.version != upstream_version(installed->version)) {
             TRY(check_not_pinned(*installed));
-            return false;
+            return std::nullopt;
         }
         const std::string extension =
             std::ranges::find(installed->extensions, wish.name) != installed->extensions.end() ||
                     installed->extensions.empty()
                 ? wish.name
                 : installed->extensions.front();
-        plan_.satisfied.push_back({Satisfied::By::installed, extension, installed->package,
-                                   installed_default_version(extension), installed->origin(),
-                                   wish.required_by});
-        return true;
+        return Satisfied{Satisfied::By::installed, extension,
+                         installed->package,       installed_default_version(extension),
+                         installed->origin(),      wish.required_by};
     }
     std::optional<std::string> directory = TRY(server_extension_directory(wish.name));
-    if (!directory) return false;
+    if (!directory) return std::nullopt;
     if (wish.version)
         return fail(
             ErrorCode::file_conflict,
@@ -141,9 +162,20 @@ Result<bool> Planner::is_satisfied(const Wish &wish) {
             "Its control file is in \"" + *directory +
                 "\", and pgx does not shadow what the server has.",
             "Call pgx.install() without a version, or have it removed from the server first.");
-    plan_.satisfied.push_back({Satisfied::By::server, wish.name, "",
-                               server_default_version(wish.name), *directory, wish.required_by});
-    return true;
+    return Satisfied{
+        Satisfied::By::server, wish.name, "", server_default_version(wish.name), *directory,
+        wish.required_by};
+}
+
+// What is installed may have lost what it requires: remove(force => true) warns, and does it.
+Result<void> Planner::consider_requirements(const std::string &package,
+                                            std::vector<Chosen> &chosen) {
+    for (const pg::Row &row : pg::query_latest(missing_requirements_query, {package})) {
+        if (TRY(server_extension_directory(*row[0]))) continue;
+        TRY(ensure_refreshed(progress_));
+        TRY(consider({.name = *row[0], .required_by = row[1].value_or("")}, chosen));
+    }
+    return {};
 }
 
 Result<void> Planner::fetch(std::vector<Chosen> chosen) {
