@@ -35,7 +35,25 @@ std::optional<Wish> newer(const InstalledPackage &installed) {
     return Wish{.name = installed.package, .version = rows[0][1], .registry = rows[0][2]};
 }
 
-pg::Row unchanged_row(const InstalledPackage &installed, const char *why) {
+// Why nothing newer was found. Without its registry a package gets no updates, unless another one
+// offers it and the first is gone for good.
+std::string reason_for_no_update(const InstalledPackage &installed) {
+    const std::vector<pg::Row> rows =
+        pg::query("SELECT enabled FROM pgx.registries WHERE name OPERATOR(pg_catalog.=) $1",
+                  {installed.registry});
+    const std::string registry = "registry \"" + installed.registry + "\"";
+    if (!rows.empty())
+        return rows[0][0] == "t" ? "up to date" : "not updated: " + registry + " is disabled";
+    const bool is_offered = !pg::query(
+                                 "SELECT FROM pgx.releases AS r JOIN pgx.registries AS g ON g.name "
+                                 "OPERATOR(pg_catalog.=) r.registry AND g.enabled WHERE r.package "
+                                 "OPERATOR(pg_catalog.=) $1 LIMIT 1",
+                                 {installed.package})
+                                 .empty();
+    return is_offered ? "up to date" : "not updated: " + registry + " is gone";
+}
+
+pg::Row unchanged_row(const InstalledPackage &installed, const std::string &why) {
     const std::string extension =
         installed.extensions.empty() ? installed.package : installed.extensions.front();
     const std::string version = installed_default_version(extension);
@@ -124,7 +142,7 @@ PGX_FUNCTION(pgx_update) {
         if (wish)
             wishes.push_back(std::move(*wish));
         else
-            unchanged.push_back(unchanged_row(installed, "up to date"));
+            unchanged.push_back(unchanged_row(installed, reason_for_no_update(installed)));
     }
     Result<Plan> first = plan_and_place(wishes, "update", layout, progress);
     if (!first && all && first.error().code == ErrorCode::wrong_state) {
