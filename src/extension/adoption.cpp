@@ -16,21 +16,24 @@ namespace {
 
 constexpr std::string_view receipt_suffix = ".json";
 
-Result<bool> is_complete(const Receipt &receipt, const DirectoryLayout &layout) {
+// The first file that is missing or another one; empty when there is none.
+Result<std::string> first_deviating(const Receipt &receipt, const DirectoryLayout &layout) {
     for (const ReceiptFile &file : receipt.files) {
         const std::string place = layout.installed(file.path);
         std::optional<FileInfo> info = TRY(real_file_system().info(place));
-        if (!info || info->type != FileType::regular || info->size != file.size) return false;
-        if (TRY(sha256_of_file(real_file_system(), place)) != file.sha256) return false;
+        if (!info || info->type != FileType::regular || info->size != file.size) return file.path;
+        Result<std::string> sha256 = sha256_of_file(real_file_system(), place);
+        if (!sha256 || *sha256 != file.sha256) return file.path;
     }
-    return true;
+    return std::string();
 }
 
 }  // namespace
 
-Result<bool> adopt_packages(const DirectoryLayout &layout) {
+Result<std::vector<LostPackage>> lost_packages(const DirectoryLayout &layout) {
+    std::vector<LostPackage> lost;
     const std::vector<std::string> names = TRY(real_file_system().list(layout.receipts()));
-    if (names.empty()) return false;
+    if (names.empty()) return lost;
     std::set<std::string> known;
     // What was removed here is not lost: files of it that came back, with a base backup for
     // example, are nobody's.
@@ -38,7 +41,6 @@ Result<bool> adopt_packages(const DirectoryLayout &layout) {
          pg::query_latest("SELECT package FROM pgx.installed UNION SELECT package FROM pgx.history "
                           "WHERE action OPERATOR(pg_catalog.=) 'remove'"))
         known.insert(*row[0]);
-    std::vector<std::string> adopted;
     for (const std::string &name : names) {
         if (!name.ends_with(receipt_suffix)) continue;
         const std::string package = name.substr(0, name.size() - receipt_suffix.size());
@@ -46,10 +48,19 @@ Result<bool> adopt_packages(const DirectoryLayout &layout) {
         Result<Receipt> receipt =
             read_receipt(real_file_system(), join_path(layout.receipts(), name));
         // A receipt that cannot be believed is an orphan; doctor() reports those.
-        if (!receipt || receipt->package != package || !TRY(is_complete(*receipt, layout)))
-            continue;
-        record_adopted(*receipt);
-        adopted.push_back(package);
+        if (!receipt || receipt->package != package) continue;
+        std::string deviating = TRY(first_deviating(*receipt, layout));
+        lost.push_back({std::move(*receipt), std::move(deviating)});
+    }
+    return lost;
+}
+
+Result<bool> adopt_packages(const DirectoryLayout &layout) {
+    std::vector<std::string> adopted;
+    for (const LostPackage &package : TRY(lost_packages(layout))) {
+        if (!package.deviating.empty()) continue;
+        record_adopted(package.receipt);
+        adopted.push_back(package.receipt.package);
     }
     if (adopted.empty()) return false;
     // The registries are lost too; the host's own is the one that can be had again without asking

@@ -34,6 +34,17 @@ std::vector<std::string> preload_libraries(const Receipt &receipt,
     return libraries;
 }
 
+// What the receipt on disk says that this package installed. That counts when the catalog has lost
+// it and a file was damaged since.
+std::set<std::string> files_left_behind(const std::string &package, const DirectoryLayout &layout) {
+    std::set<std::string> paths;
+    const Result<Receipt> receipt =
+        read_receipt(real_file_system(), layout.installed(layout.receipt_path(package)));
+    if (!receipt || receipt->package != package) return paths;
+    for (const ReceiptFile &file : receipt->files) paths.insert(file.path);
+    return paths;
+}
+
 // No file of the server, of the operating system's packages, or of another package of ours is ever
 // replaced or shadowed.
 Result<void> check_owners(const PlannedPackage &package, const DirectoryLayout &layout) {
@@ -42,6 +53,7 @@ Result<void> check_owners(const PlannedPackage &package, const DirectoryLayout &
     for (const pg::Row &row : pg::query_latest("SELECT path, package FROM pgx.files"))
         owners[*row[0]] = *row[1];
 
+    const std::set<std::string> left_behind = files_left_behind(package.release.package, layout);
     for (const ReceiptFile &file : package.receipt.files) {
         auto owner = owners.find(file.path);
         if (owner != owners.end() && owner->second != package.release.package)
@@ -62,9 +74,10 @@ Result<void> check_owners(const PlannedPackage &package, const DirectoryLayout &
                 "It is in \"" + *elsewhere + "\", and pgx does not shadow what the server has.",
                 "Use the one that is there, or have it removed from the server first.");
         if (owner != owners.end()) continue;
-        // A file of nobody's is left alone, unless it is the very same one.
+        // A file of nobody's is left alone, unless it is the very same one, or this package left
+        // it.
         const std::string place = layout.installed(file.path);
-        if (!TRY(real_file_system().info(place))) continue;
+        if (!TRY(real_file_system().info(place)) || left_behind.contains(file.path)) continue;
         if (TRY(sha256_of_file(real_file_system(), place)) != file.sha256)
             return fail(
                 ErrorCode::file_conflict, "\"" + place + "\" is in the way",

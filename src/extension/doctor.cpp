@@ -2,21 +2,22 @@
 //
 // A check is a function that returns findings; adding one is writing it and naming it in the table
 // at the end. A check that cannot be made is a finding too, so one broken thing does not hide the
-// others.
+// others. What the catalog says of packages is held against the server in doctor_packages.cpp.
 #include "extension/door.h"
 
 #include <dirent.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <set>
 
 #include "core/base/file_change.h"
 #include "core/base/names.h"
 #include "core/base/platform.h"
+#include "extension/doctor.h"
 #include "extension/helper_process.h"
-#include "extension/integrity.h"
 #include "extension/inventory.h"
 #include "extension/result_set.h"
 #include "extension/settings.h"
@@ -26,23 +27,6 @@
 namespace pgx {
 
 namespace {
-
-struct Finding {
-    const char *status;  // "ok", "warning", "error"
-    std::string detail;
-    std::string remedy = {};
-};
-
-struct Examination {
-    DirectoryLayout layout;
-    ProgressSlot &progress;
-};
-
-std::string count_of(std::size_t count, const char *what) {
-    return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
-}
-
-using Findings = Result<std::vector<Finding>>;
 
 Findings check_helper(Examination &) {
     const std::string path = TRY(helper_path());
@@ -56,6 +40,10 @@ Findings check_helper(Examination &) {
 Findings check_directory(Examination &examination) {
     const std::string &root = examination.layout.root;
     std::optional<FileInfo> info = TRY(real_file_system().info(root));
+    if ((!info || !TRY(real_file_system().info(examination.layout.library()))) &&
+        !pg::query_latest("SELECT FROM pgx.installed LIMIT 1").empty())
+        return std::vector<Finding>{{"error", "\"" + root + "\" does not have what is installed.",
+                                     "SELECT * FROM pgx.sync();"}};
     if (!info)
         return std::vector<Finding>{
             {"warning", "\"" + root + "\" does not exist yet.", "SELECT pgx.setup();"}};
@@ -133,15 +121,23 @@ Findings check_library_path(Examination &examination) {
     return check_path("dynamic_library_path", examination.layout.library());
 }
 
+bool is_in(const std::string &directory, const std::vector<DirectoryLayout> &layouts) {
+    return std::ranges::any_of(layouts, [&](const DirectoryLayout &layout) {
+        return directory == layout.library() || directory == join_path(layout.share(), "extension");
+    });
+}
+
 Findings check_shadowed(Examination &) {
     std::vector<Finding> findings;
+    const std::vector<DirectoryLayout> earlier = earlier_directories();
     for (const pg::Row &row :
          pg::query_latest("SELECT extension, NULL FROM pgx.installed_extensions UNION ALL "
                           "SELECT NULL, pg_catalog.substr(path, 5) FROM pgx.files WHERE kind "
                           "OPERATOR(pg_catalog.=) 'library' ORDER BY 1, 2")) {
         std::optional<std::string> where = row[0] ? TRY(server_extension_directory(*row[0]))
                                                   : TRY(server_library_directory(*row[1]));
-        if (where)
+        // That has a row of its own, with another remedy.
+        if (where && !is_in(*where, earlier))
             findings.push_back(
                 {"warning",
                  (row[0] ? "Extension \"" + *row[0] : "Library \"" + *row[1]) + "\" is also in \"" +
@@ -151,35 +147,6 @@ Findings check_shadowed(Examination &) {
     if (findings.empty())
         findings.push_back({"ok", "No name of pgx's is found elsewhere on the paths."});
     return findings;
-}
-
-Findings check_integrity(Examination &examination) {
-    std::size_t files = 0, packages = 0;
-    std::vector<Finding> findings;
-    for (const CheckedPackage &package : TRY(check_files("", examination.layout))) {
-        packages++;
-        files += package.files;
-        if (!package.deviations.empty())
-            findings.push_back({"error",
-                                count_of(package.deviations.size(), "file") + " of \"" +
-                                    package.package + "\" deviate from the record.",
-                                "SELECT * FROM pgx.repair('" + package.package + "');"});
-    }
-    if (findings.empty())
-        findings.push_back({"ok", count_of(files, "file") + " of " + count_of(packages, "package") +
-                                      (files == 1 ? " is as recorded." : " are as recorded.")});
-    return findings;
-}
-
-Findings check_orphans(Examination &examination) {
-    std::vector<std::string> orphans = TRY(orphan_files(examination.layout));
-    if (orphans.empty()) return std::vector<Finding>{{"ok", "Every file belongs to a package."}};
-    const std::size_t count = orphans.size();
-    if (count > 5) orphans.resize(5);
-    return std::vector<Finding>{
-        {"warning",
-         count_of(count, "file") + " without a package, among them " + quoted_list(orphans) + ".",
-         "SELECT * FROM pgx.sync(); takes up again what has a receipt, and removes the rest."}};
 }
 
 Findings check_interrupted(Examination &examination) {
@@ -268,6 +235,13 @@ Findings check_preload(Examination &examination) {
 
 Findings check_registries(Examination &examination) {
     std::vector<Finding> findings;
+    // The cache may be deleted at any time; where nothing is set up, nothing is made.
+    if (TRY(real_file_system().info(examination.layout.root)))
+        TRY(real_file_system().make_directories(examination.layout.cache(), 0700));
+    else if (!pg::query("SELECT FROM pgx.registries LIMIT 1").empty())
+        return std::vector<Finding>{{"warning",
+                                     "They were not asked, because pgx is not set up yet.",
+                                     "SELECT pgx.setup();"}};
     Platform platform = host_platform();
     platform.postgres_major = examination.layout.postgres_major;
     for (const pg::Row &row : pg::query(
@@ -325,13 +299,16 @@ constexpr Check checks[] = {
     {"disk space", check_space},
     {"extension_control_path", check_control_path},
     {"dynamic_library_path", check_library_path},
+    {"earlier directories", check_earlier_directories},
     {"shadowed names", check_shadowed},
     {"files", check_integrity},
     {"orphans", check_orphans},
+    {"extensions without files", check_extensions_without_files},
     {"interrupted changes", check_interrupted},
     {"stale libraries", check_stale_libraries},
     {"preload settings", check_preload},
     {"registries", check_registries},
+    {"origins", check_origins},
 };
 
 }  // namespace

@@ -124,16 +124,25 @@ void warn_of_override(const ManagedPath &path) {
                 "Add \"" + path.element + "\" to that setting, or RESET it.");
 }
 
-std::vector<std::string> other_elements(const char *setting, const std::string &own,
+std::vector<std::string> other_elements(const std::string &value, const std::string &own,
                                         const char *macro, const std::string &expansion) {
     std::vector<std::string> elements;
-    for (std::string &element : split_path(session_value(setting))) {
+    for (std::string &element : split_path(value)) {
         if (element == own || element.empty()) continue;
         elements.push_back(element == macro ? expansion : element);
     }
     // The server's own directory counts even where somebody has taken it off the path.
     if (std::ranges::find(elements, expansion) == elements.end()) elements.push_back(expansion);
     return elements;
+}
+
+std::vector<std::string> extension_directories(const std::string &path) {
+    char share[MAXPGPATH];
+    get_share_path(my_exec_path, share);
+    std::vector<std::string> directories =
+        other_elements(path, directory_layout().share(), "$system", share);
+    for (std::string &directory : directories) directory = join_path(directory, "extension");
+    return directories;
 }
 
 }  // namespace
@@ -218,18 +227,51 @@ Result<std::vector<PathSetting>> ensure_set_up() {
     return settings;
 }
 
+std::vector<DirectoryLayout> earlier_directories() {
+    std::vector<DirectoryLayout> earlier;
+    const std::vector<std::string> libraries = split_path(session_value("dynamic_library_path"));
+    for (const std::string &element : split_path(session_value("extension_control_path"))) {
+        // <root>/<major>/share
+        if (!element.starts_with('/') || !element.ends_with("/share")) continue;
+        const std::string version = parent_path(element);
+        const std::string major = version.substr(version.rfind('/') + 1);
+        if (major.empty() || major.size() > 3 ||
+            major.find_first_not_of("0123456789") != std::string::npos)
+            continue;
+        DirectoryLayout layout{parent_path(version), static_cast<unsigned>(std::stoul(major))};
+        if (element == directory_layout().share() || layout.share() != element ||
+            std::ranges::find(libraries, layout.library()) == libraries.end())
+            continue;
+        earlier.push_back(std::move(layout));
+    }
+    return earlier;
+}
+
+std::string path_without(const std::string &name, const std::vector<DirectoryLayout> &earlier) {
+    std::string value;
+    for (const ManagedPath &path : managed_paths(directory_layout())) {
+        if (path.name != name) continue;
+        for (const std::string &element : split_path(configured_value(name, path.boot_value))) {
+            const bool leaves = std::ranges::any_of(earlier, [&](const DirectoryLayout &layout) {
+                return element == layout.share() || element == layout.library();
+            });
+            if (!leaves) value += (value.empty() ? "" : ":") + element;
+        }
+    }
+    return value;
+}
+
 std::vector<std::string> other_extension_directories() {
-    char share[MAXPGPATH];
-    get_share_path(my_exec_path, share);
-    std::vector<std::string> directories =
-        other_elements("extension_control_path", directory_layout().share(), "$system", share);
-    for (std::string &directory : directories) directory = join_path(directory, "extension");
-    return directories;
+    return extension_directories(session_value("extension_control_path"));
+}
+
+std::vector<std::string> configured_extension_directories() {
+    return extension_directories(configured_value("extension_control_path", "$system"));
 }
 
 std::vector<std::string> other_library_directories() {
-    return other_elements("dynamic_library_path", directory_layout().library(), "$libdir",
-                          pkglib_path);
+    return other_elements(session_value("dynamic_library_path"), directory_layout().library(),
+                          "$libdir", pkglib_path);
 }
 
 }  // namespace pgx

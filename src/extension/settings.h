@@ -29,9 +29,19 @@ struct PathSetting {
 // brought itself is never shadowed.  Cheap when nothing is to be done.
 Result<std::vector<PathSetting>> ensure_set_up();
 
+// Directories that were pgx.directory before: with both their elements still on the two paths, for
+// any major.
+std::vector<DirectoryLayout> earlier_directories();
+
+// The value of one of the two paths, as the configuration has it, without the elements of those.
+std::string path_without(const std::string &name, const std::vector<DirectoryLayout> &earlier);
+
 // Where PostgreSQL looks for control files besides pgx's own directory, in its order.
 std::vector<std::string> other_extension_directories();
-// The same for libraries.
+// The same with what the configuration files say, where the session, its role or its database has
+// a value of its own.
+std::vector<std::string> configured_extension_directories();
+// The same for libraries, in this session.
 std::vector<std::string> other_library_directories();
 
 }  // namespace pgx

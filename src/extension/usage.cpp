@@ -22,15 +22,12 @@ constexpr const char *extensions_query =
     "extname), '[]')"
     "::pg_catalog.text FROM pg_catalog.pg_extension";
 
-Result<void> collect(const std::string &database, const pg::Value &answer,
-                     const std::vector<std::string> &wanted, std::vector<Use> &uses) {
+Result<void> collect(const std::string &database, const pg::Value &answer, std::vector<Use> &uses) {
     const Json list = TRY(parse_json(answer.value_or("[]")));
     for (const Json &pair : list) {
         if (!pair.is_array() || pair.size() != 2 || !pair[0].is_string() || !pair[1].is_string())
             continue;
-        std::string extension = pair[0].get<std::string>();
-        if (std::ranges::find(wanted, extension) == wanted.end()) continue;
-        uses.push_back({database, std::move(extension), pair[1].get<std::string>()});
+        uses.push_back({database, pair[0].get<std::string>(), pair[1].get<std::string>()});
     }
     return {};
 }
@@ -69,14 +66,22 @@ std::vector<std::string> split_library_list(const std::string &value) {
     return elements;
 }
 
-Result<std::vector<Use>> find_uses(const std::vector<std::string> &extensions) {
+Result<std::vector<Use>> find_all_uses() {
     std::vector<Use> uses;
     const std::string here = *pg::query("SELECT pg_catalog.current_database()").at(0)[0];
     for (const Database &database : all_databases()) {
         pg::Value answer = database.name == here ? pg::query(extensions_query).at(0)[0]
                                                  : TRY(ask_database(database, extensions_query));
-        TRY(collect(database.name, answer, extensions, uses));
+        TRY(collect(database.name, answer, uses));
     }
+    return uses;
+}
+
+Result<std::vector<Use>> find_uses(const std::vector<std::string> &extensions) {
+    std::vector<Use> uses = TRY(find_all_uses());
+    std::erase_if(uses, [&](const Use &use) {
+        return std::ranges::find(extensions, use.extension) == extensions.end();
+    });
     return uses;
 }
 

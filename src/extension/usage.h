@@ -18,6 +18,8 @@ struct Use {
 
 // Looks into every database of the cluster. Sees what this transaction has done in its own.
 Result<std::vector<Use>> find_uses(const std::vector<std::string> &extensions);
+// The same for every extension there is.
+Result<std::vector<Use>> find_all_uses();
 
 // Settings that name one of the package's libraries for preloading, each as a phrase for people:
 // "shared_preload_libraries", "session_preload_libraries of role \"x\"".
