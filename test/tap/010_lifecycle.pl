@@ -122,6 +122,29 @@ subtest 'pin' => sub {
     $server->fails('pin() of what is not installed', q{SELECT pgx.pin('train')}, { sqlstate => '42704', message => '"train" is not installed' });
 };
 
+subtest 'a registry that is gone' => sub {
+    my $origins = q{SELECT status, detail, remedy FROM pgx.doctor() WHERE "check" = 'origins'};
+    is($server->sql($origins), 'ok|Every package\'s registry is there and enabled.|', 'doctor() is content with one that is there');
+    $server->add_registry('testing');
+    $server->sql(q{SELECT pgx.alter_registry('life', enabled => false)});
+    is($server->sql('SELECT extension, action, version FROM pgx.update() ORDER BY 1'),
+        qq{engine|not updated: registry "life" is disabled|2.0\npump|not updated: registry "life" is disabled|1.1}, 'update() says that it is disabled');
+    is($server->sql($origins), qq{warning|2 packages from registry "life", which is disabled: "$engine" and "$pump".|SELECT pgx.alter_registry('life', enabled => true); or do without updates.},
+        'so does doctor()');
+    $server->sql(q{SELECT pgx.alter_registry('life', enabled => true)});
+    is($server->sql($origins), 'ok|Every package\'s registry is there and enabled.|', 'the remedy helps');
+    $server->sql(q{SELECT pgx.drop_registry('life')});
+    is($server->sql(q{SELECT extension, action, version FROM pgx.update('engine')}), 'engine|not updated: registry "life" is gone|2.0', 'update(name) says that it is gone');
+    is($server->sql($origins),
+        qq{warning|2 packages from registry "life", which is gone: "$engine" and "$pump".|SELECT pgx.add_registry('life', '...'); without it they are neither updated nor repaired.}, 'so does doctor()');
+    # another registry that has the package takes its place
+    $server->add_registry('first', name => 'stand-in');
+    is($server->sql(q{SELECT extension, action FROM pgx.update('engine')}), 'engine|up to date', 'unless another one has the package');
+    $server->sql(q{SELECT pgx.drop_registry('stand-in'), pgx.drop_registry('testing')});
+    $server->sql("SELECT pgx.add_registry('life', '$published')");
+    is($server->sql(q{SELECT extension, action FROM pgx.update('engine')}), 'engine|up to date', 'and when it is there again');
+};
+
 # --- databases ----------------------------------------------------------------------------------------------------
 
 # A name as nobody would choose it. Here in bytes, as psql and the server have it.
@@ -295,6 +318,26 @@ subtest 'remove' => sub {
     is($server->sql(q{SELECT action, package, version IS NULL, previous_version FROM pgx.history ORDER BY at DESC LIMIT 1}), "remove|$engine|t|2.0-1", 'the history');
     $server->refuses('twice', q{SELECT pgx.remove('engine')}, { sqlstate => '42704', message => '"engine" is not installed' });
     $server->refuses('an extension of the server', q{SELECT pgx.remove('plpgsql')}, { sqlstate => '42704', message => 'extension "plpgsql" was not installed by pgx' });
+    # the databases that had it, and who requires it
+    my $without_files = q{SELECT status, detail, remedy FROM pgx.doctor() WHERE "check" = 'extensions without files'};
+    is($server->sql($without_files),
+        qq{error|Database "$strange" has extension "engine" 2.0, whose files are not there.|SELECT * FROM pgx.install('engine'); or DROP EXTENSION in that database.}, 'doctor() names the database');
+    is($server->sql(q{SELECT extension, action FROM pgx.plan('train')}), "train|already installed\nengine|install, required by train", 'plan() of what requires it');
+    is($server->sql(q{SELECT extension, action FROM pgx.install('train')}), "train|already installed\nengine|installed, required by train", 'install() of what requires it brings it back');
+    is($server->sql('SELECT engine_answer()', $strange), '2', 'where it works again');
+    is($server->sql($without_files), 'ok|Every extension of every database has its files.|', 'doctor() is content');
+    is($server->sql(q{SELECT extension, action FROM pgx.install('train')}), 'train|already installed', 'and then there is nothing to do');
+    $server->sql(q{SELECT pgx.remove('engine', force => true)});
+    # the remedy of doctor()
+    is($server->sql(q{SELECT extension, action FROM pgx.install('engine')}), 'engine|installed', 'install() of it by its name');
+    is($server->sql('SELECT engine_answer()', $strange), '2', 'works as well');
+    # two steps away
+    $server->sql(q{BEGIN; UPDATE pgx.installed_extensions SET requires = '{train}' WHERE extension = 'pump'; COMMIT;});
+    $server->sql(q{SELECT pgx.remove('engine', force => true)});
+    is($server->sql(q{SELECT extension, action FROM pgx.install('pump')}), "pump|already installed\nengine|installed, required by train", 'what is required by what is required');
+    $server->sql(q{UPDATE pgx.installed_extensions SET requires = '{}' WHERE extension = 'pump'});
+    $server->sql(q{SELECT pgx.remove('engine', force => true)});
+
     # DROP EXTENSION needs no files
     $server->sql('DROP EXTENSION engine', $strange);
 

@@ -227,7 +227,7 @@ my @often = ('disk space');
 subtest 'doctor' => sub {
     all_fine('a server that is well');
     is($server->sql(q{SELECT count(*) FROM pgx.doctor() WHERE status = 'ok' AND remedy IS NOT NULL}), '0', 'without remedies');
-    is($server->sql(q{SELECT count(DISTINCT "check") FROM pgx.doctor()}), '13', 'every check has a row');
+    is($server->sql(q{SELECT count(DISTINCT "check") FROM pgx.doctor()}), '16', 'every check has a row');
 
     set_helper_path('/nonexistent/pgx');
     finds('no helper', 'helper program', 'error', qr{"/nonexistent/pgx" cannot be executed}, qr/helper_path/, also => [ 'registries', @often ]);
@@ -338,6 +338,40 @@ subtest 'doctor' => sub {
     $server->sql(q{SELECT pgx.drop_registry('stable')});
     is_deeply($server->files, $right, 'doctor() changes nothing');
     all_fine('in the end');
+};
+
+# A directory that was changed makes everything missing, and is one thing.
+subtest 'another directory' => sub {
+    my $moved = PgxTest->new('moved');
+    $moved->sql("SELECT pgx.add_registry('life', '$source')");
+    $moved->sql(q{SELECT pgx.install('engine', version => '1.0'), pgx.install('pump')});
+    my $earlier = $moved->directory;
+    my $files = $moved->files;
+    my $later = PostgreSQL::Test::Utils::tempdir . "/o'ther";
+    (my $literal = $later) =~ s/'/''/g;
+    $moved->sql("ALTER SYSTEM SET pgx.directory = '$literal'");
+    $moved->node->reload;
+    ok(eventually { $moved->directory eq $later }, 'the setting is changed');
+    my @paths = ('extension_control_path', 'dynamic_library_path', 'directory', 'earlier directories', 'registries');
+    finds('another directory', 'files', 'error', qr/^None of the 6 files of 2 packages is in "\Q$later\E": pgx\.directory was changed, or its content is lost\.$/, qr/^SELECT \* FROM pgx\.sync\(\);$/,
+        server => $moved, also => [ @paths, @often ]);
+    finds('the earlier one', 'earlier directories', 'warning', qr/^pgx\.directory was changed: "\Q$earlier\E" is still on /, qr/^SELECT \* FROM pgx\.sync\(\); first\./, server => $moved, also => [ @paths, 'files', @often ]);
+    finds('the present one', 'directory', 'error', qr/^"\Q$later\E" does not have what is installed\.$/, qr/^SELECT \* FROM pgx\.sync\(\);$/, server => $moved, also => [ @paths, 'files', @often ]);
+    is($moved->sql('SELECT package, status FROM pgx.sync() ORDER BY 1'), "$engine|restored\n$pump|restored", 'sync() brings all files there');
+    my $found = finds('then', 'earlier directories', 'warning', qr/^pgx\.directory was changed: "\Q$earlier\E" is still on /, qr/^ALTER SYSTEM SET extension_control_path = '.*'; ALTER SYSTEM SET dynamic_library_path = '.*'; SELECT pg_reload_conf\(\);$/,
+        server => $moved, also => \@often);
+    is_deeply({ map { $_ => $moved->files->{$_} } grep { m{^$major/} } keys %$files }, { map { $_ => $files->{$_} } grep { m{^$major/} } keys %$files }, 'the files are the same');
+    like($moved->error(q{SELECT pgx.update('engine')})->{detail}, qr/\Q$earlier\E/, 'an update would not be seen behind the earlier files, and is refused');
+    $moved->sql($found->[3]);
+    ok(eventually { $moved->sql('SHOW extension_control_path') !~ /\Q$earlier\E/ && $moved->sql('SHOW dynamic_library_path') !~ /\Q$earlier\E/ }, 'the remedy takes it away');
+    my @other = grep { !m{\Q$earlier\E} } split /:/, $moved->sql('SHOW dynamic_library_path');
+    is($other[-1], "$later/$major/lib", 'and leaves the present one');
+    is($moved->sql(q{SELECT string_agg("check" || ': ' || detail, E'\n') FROM pgx.doctor() WHERE status <> 'ok' AND "check" <> 'disk space'}), '', 'all is well');
+    is($moved->sql(q{CREATE EXTENSION engine; SELECT action FROM pgx.update('engine'); SELECT pgx.remove('pump')}), "updated\n($pump,1.1-1,3)", 'updates and removals work');
+    is($moved->sql('SELECT engine_answer()'), '2', 'and are seen');
+    $moved->is_consistent('another directory');
+    remove_tree($later);
+    $moved->node->stop;
 };
 
 subtest 'doctor on other servers' => sub {
