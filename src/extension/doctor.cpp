@@ -16,6 +16,7 @@
 #include "core/base/file_change.h"
 #include "core/base/names.h"
 #include "core/base/platform.h"
+#include "extension/bundle_registry.h"
 #include "extension/doctor.h"
 #include "extension/helper_process.h"
 #include "extension/inventory.h"
@@ -252,6 +253,11 @@ Findings check_registries(Examination &examination) {
         const std::string who = "Registry \"" + *row[0] + "\" ";
         if (row[4] != "t") {
             findings.push_back({"ok", who + "is disabled."});
+            continue;
+        }
+        // There is nobody to ask.
+        if (*row[1] == bundle_kind) {
+            findings.push_back({"ok", who + "is in the catalog."});
             continue;
         }
         // A refresh whose rows nobody keeps: reachable means that its metadata can be read and
