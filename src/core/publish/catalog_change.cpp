@@ -188,7 +188,7 @@ Result<RemovedReleases> remove_releases(Generation &generation, const std::strin
     Catalog &catalog = *TRY(open_package(generation, open, package, publisher,
                                          TRY(generation.shard_bits())));
     const auto found = catalog.find(package);
-    if (found == catalog.end())
+    if (found == catalog.end() || found->second.releases.empty())
         return fail(ErrorCode::unknown_package,
                     "the registry has no package \"" + package + "\"", {},
                     "See its packages with pgx.available(), or \"pgx registry check\".");

@@ -193,6 +193,11 @@ Result<tuf::Targets *> Generation::change(const std::string &name) {
     return &roles_.at(name);
 }
 
+void Generation::postpone(const std::string &name) {
+    pending_.erase(name);
+    changed_.erase(name);
+}
+
 Result<void> Generation::load(const std::string &name) {
     const auto read = [&]() -> Result<void> {
         const std::uint64_t version = TRY(trusted_.targets_file(name)).version;
@@ -225,6 +230,8 @@ Result<void> Generation::load_publisher(const std::string &name) {
             tuf::check_signatures(name, role, keys, parsed->signed_bytes, parsed->signatures);
         if (!good) continue;
         roles_[name] = parsed->value;
+        for (const tuf::Signature &signature : parsed->signatures)
+            signed_by_[name].insert(signature.key_id);
         if (version > published) pending_.insert(name);
         break;
     }

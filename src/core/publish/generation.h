@@ -47,6 +47,12 @@ struct NextRoot {
     std::string bytes;  // signed by what the old and the new root ask for
 };
 
+struct PublishOptions {
+    bool renew_snapshot = false;  // also when no role has changed
+    bool renew_timestamp = true;  // likewise
+    std::optional<NextRoot> next_root = std::nullopt;
+};
+
 struct OpenOptions {
     // The registry that the caller means; another one is an error (signature_invalid).
     std::optional<tuf::Fingerprint> expected;
@@ -82,6 +88,10 @@ class Generation {
     bool changes(const std::string &name) const { return changed_.contains(name); }
     // Whether role() has a version that the snapshot does not name yet.
     bool is_pending(const std::string &name) const { return pending_.contains(name); }
+    // Leaves a version that is_pending() to a later generation.
+    void postpone(const std::string &name);
+    // The ids of the keys that have signed a publisher's role() as it is.
+    const std::set<std::string> &signed_by(const std::string &name) { return signed_by_[name]; }
     // The keys and threshold of a role, in the next generation.
     Result<tuf::Role> signers(const std::string &name);
     // The roles that "targets" delegates to, in order of precedence.
@@ -99,12 +109,12 @@ class Generation {
     Result<void> put_catalog(const std::string &role, const std::string &target_path,
                              const Catalog &catalog);
 
-    // Signs and writes what changed, timestamp.json last. With `renew_snapshot` also when no role
-    // did. On error readers see what they saw before, or, where the disk failed in the last moment,
-    // the complete new generation.
+    // Signs and writes what changed, timestamp.json last. On error readers see what they saw before,
+    // or, where the disk failed in the last moment, the complete new generation.
     Result<Publication> publish(KeyFolder &keys, const Lifetimes &lifetimes, tuf::Time now,
-                                bool renew_snapshot = false,
-                                const std::optional<NextRoot> &next_root = std::nullopt);
+                                const PublishOptions &options = {});
+    // After publish() failed: whether readers see the new generation, or a part of it, all the same.
+    Result<bool> is_published() const;
 
    private:
     Generation(FileSystem &fs, RegistryFolder folder, tuf::TrustedMetadata trusted,
@@ -138,6 +148,9 @@ class Generation {
     std::map<std::string, tuf::Targets> roles_;
     std::set<std::string> changed_;
     std::set<std::string> pending_;
+    std::map<std::string, std::set<std::string>> signed_by_;
+    std::string published_timestamp_;  // as publish() writes it
+    std::string pending_file_;         // what it writes in its place for a publisher alone
     std::map<std::string, std::string> new_targets_;  // path of the file to content
 };
 

@@ -4,6 +4,8 @@
 // roles, snapshot), durable, then timestamp.json. A new root has no such instant of its own, since
 // readers look for it before anything else. So where keys change, the roles are signed with the old
 // and the new ones, and the generation comes before the root: it is right under both.
+#include <algorithm>
+
 #include "core/publish/generation.h"
 
 namespace pgx {
@@ -54,8 +56,8 @@ Result<void> Generation::sign_roles(KeyFolder &keys, const Lifetimes &lifetimes,
 }
 
 Result<Publication> Generation::publish(KeyFolder &keys, const Lifetimes &lifetimes, tuf::Time now,
-                                        bool renew_snapshot,
-                                        const std::optional<NextRoot> &next_root) {
+                                        const PublishOptions &options) {
+    const std::optional<NextRoot> &next_root = options.next_root;
     if (next_root) TRY(adopt_root(next_root->root));
     Publication publication;
     NewFiles files(*fs_);
@@ -70,6 +72,7 @@ Result<Publication> Generation::publish(KeyFolder &keys, const Lifetimes &lifeti
         (!keys.can_sign(root_.roles.at("snapshot")) ||
          !keys.can_sign(root_.roles.at("timestamp")))) {
         publication.pending = true;
+        pending_file_ = folder_.role_file(publication.roles[0].role, publication.roles[0].version);
         publication.bytes = files.bytes();
         TRY(files.write());
         return publication;
@@ -79,7 +82,7 @@ Result<Publication> Generation::publish(KeyFolder &keys, const Lifetimes &lifeti
     next_snapshot.version = 0;
     if (has_generation) next_snapshot = snapshot();
     const bool new_snapshot =
-        !changed_.empty() || !pending_.empty() || renew_snapshot || changes_keys("snapshot");
+        !changed_.empty() || !pending_.empty() || options.renew_snapshot || changes_keys("snapshot");
     if (new_snapshot) {
         ++next_snapshot.version;
         next_snapshot.expires = lifetimes.expiry("snapshot", now);
@@ -103,8 +106,8 @@ Result<Publication> Generation::publish(KeyFolder &keys, const Lifetimes &lifeti
     const bool new_root = next_root || !has_generation;
     if (new_root && root_first) files.add(folder_.role_file("root", root_version), root_text);
 
-    std::string timestamp_text;
-    if (!next_root || new_snapshot || changes_keys("timestamp")) {
+    std::string &timestamp_text = published_timestamp_;
+    if (options.renew_timestamp || new_snapshot || changes_keys("timestamp")) {
         tuf::Timestamp next;
         next.version = has_generation ? timestamp().version + 1 : 1;
         next.expires = lifetimes.expiry("timestamp", now);
@@ -125,6 +128,12 @@ Result<Publication> Generation::publish(KeyFolder &keys, const Lifetimes &lifeti
         publication.roles.insert(publication.roles.begin(),
                                  {"root", root_version, next_root->root.expires});
     return publication;
+}
+
+Result<bool> Generation::is_published() const {
+    if (!pending_file_.empty()) return TRY(fs_->info(pending_file_)).has_value();
+    if (published_timestamp_.empty() || !TRY(fs_->info(folder_.timestamp_file()))) return false;
+    return TRY(fs_->read(folder_.timestamp_file(), metadata_limit)) == published_timestamp_;
 }
 
 }  // namespace pgx

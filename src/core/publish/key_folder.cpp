@@ -62,6 +62,18 @@ std::size_t KeyFolder::count(const tuf::Role &role) const {
     return count;
 }
 
+std::vector<Error> KeyFolder::drop_unreadable(const tuf::Role &role) {
+    std::vector<Error> errors;
+    for (const std::string &id : role.key_ids) {
+        if (!has(id)) continue;
+        auto read = key(id);
+        if (read) continue;
+        errors.push_back(std::move(read.error()));
+        files_.erase(id);
+    }
+    return errors;
+}
+
 Result<std::optional<tuf::Fingerprint>> KeyFolder::registry() const {
     const std::string path = join_path(directory_, "fingerprint");
     if (!TRY(fs_->info(path))) return std::optional<tuf::Fingerprint>();

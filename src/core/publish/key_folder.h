@@ -45,6 +45,10 @@ class KeyFolder {
     std::size_t count(const tuf::Role &role) const;
     bool can_sign(const tuf::Role &role) const { return count(role) >= role.threshold; }
 
+    // Reads the role's keys that are at hand. Those that cannot be read, since nobody is there to
+    // type a passphrase, are not at hand any more; gives why.
+    std::vector<Error> drop_unreadable(const tuf::Role &role);
+
     // The registry whose keys these are, by the fingerprint of its first root; kept in the file
     // "fingerprint", so that a folder in which somebody has put another registry is noticed.
     Result<std::optional<tuf::Fingerprint>> registry() const;
