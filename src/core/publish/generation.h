@@ -9,6 +9,8 @@
 // A publisher believes his folder no more than a client does. It may be on a server that is not
 // his, and what he does not check before he adds to it, he signs. Only expiry does not matter: what
 // has expired is what is to be renewed.
+//
+// Whoever publishes holds the folder's RegistryLock from open() on.
 #pragma once
 
 #include <cstdint>

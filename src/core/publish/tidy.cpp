@@ -62,16 +62,16 @@ class Tidier {
         }
         for (auto &[role, files] : roles) {
             const auto current = snapshot.find(role);
-            // a role that the snapshot does not know is one that nobody has taken in yet
-            if (current == snapshot.end()) continue;
             std::sort(files.begin(), files.end(),
                       [](const File &a, const File &b) { return a.version < b.version; });
+            // a role that the snapshot does not know is one that nobody has taken in yet
+            const std::uint64_t version = current == snapshot.end() ? 0 : current->second;
             for (std::size_t i = 0; i + 1 < files.size(); ++i) {
-                if (files[i].version >= current->second) break;
+                if (files[i].version >= version) break;
                 if (files[i + 1].written_ns < limit_ns_) TRY(drop(files[i].path));
             }
             for (const File &kept : files)
-                if (kept.version >= current->second) TRY(remember_targets(kept.path, role));
+                if (kept.version >= version) TRY(remember_targets(kept.path, role));
         }
         return {};
     }
