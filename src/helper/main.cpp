@@ -16,6 +16,8 @@
 #include "core/base/platform.h"
 #include "core/registry/sandbox.h"
 #include "helper/command_line.h"
+#include "helper/key_command.h"
+#include "helper/registry_command.h"
 #include "helper/server.h"
 
 namespace {
@@ -68,6 +70,9 @@ int run_help(const Arguments &);
 int run_version(const Arguments &);
 
 constexpr Command commands[] = {
+    {"registry", "registry ACTION ...", "publish extensions: see \"pgx registry --help\"",
+     pgx::run_registry},
+    {"key", "key ACTION ...", "make and show keys to sign with", pgx::run_key},
     {"platform", "platform", "print what this machine is to packages", run_platform},
     {"helper", "helper [--parent PID]",
      "serve one request of a PostgreSQL backend (JSON on standard input)", run_helper},

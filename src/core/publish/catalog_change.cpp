@@ -30,8 +30,7 @@ Result<Catalog *> open_target(Generation &generation, OpenTargets &open, const s
 Result<Catalog *> open_package(Generation &generation, OpenTargets &open,
                                const std::string &package, const std::string &publisher,
                                unsigned bits) {
-    if (!publisher.empty())
-        return open_target(generation, open, publisher, package_path(package));
+    if (!publisher.empty()) return open_target(generation, open, publisher, package_path(package));
     const std::string path = TRY(shard_path(package, bits));
     return open_target(generation, open, bin_role(path), path);
 }
@@ -65,9 +64,9 @@ Result<bool> is_published(const CatalogRelease &release, const CatalogArtifact &
 
 Result<bool> add_release(CatalogPackage &package, const ReleaseToAdd &addition) {
     const CatalogRelease &release = addition.release;
-    const auto same = std::find_if(
-        package.releases.begin(), package.releases.end(),
-        [&](const CatalogRelease &other) { return other.version == release.version; });
+    const auto same =
+        std::find_if(package.releases.begin(), package.releases.end(),
+                     [&](const CatalogRelease &other) { return other.version == release.version; });
     if (same == package.releases.end()) {
         const auto older = std::find_if(
             package.releases.begin(), package.releases.end(), [&](const CatalogRelease &other) {
@@ -117,8 +116,7 @@ Result<unsigned> wanted_bits(Generation &generation, const OpenTargets &open, un
 Result<void> regroup(Generation &generation, OpenTargets &open, unsigned bits) {
     OpenTargets regrouped;
     for (const std::string &name : bin_roles()) {
-        const std::map<std::string, tuf::TargetFile> listed =
-            TRY(generation.role(name))->targets;
+        const std::map<std::string, tuf::TargetFile> listed = TRY(generation.role(name))->targets;
         for (const auto &[path, file] : listed) {
             TRY(open_target(generation, open, name, path));
             // taken off the list, unless a new one gets the same name
@@ -146,21 +144,21 @@ Result<void> check_publisher(Generation &generation, const std::string &package,
     const std::string owner = TRY(generation.publisher_of(package));
     if (owner == publisher) return {};
     if (owner.empty())
-        return fail(ErrorCode::invalid_argument,
-                    "the name \"" + package + "\" is not the publisher's",
-                    "No pattern that was delegated to \"" + publisher_of_role(publisher) +
-                        "\" matches it.",
-                    "Publish it without --publisher, or delegate the name with \"pgx registry "
-                    "delegate\".");
-    return fail(ErrorCode::invalid_argument,
-                "the name \"" + package + "\" belongs to publisher \"" + publisher_of_role(owner) +
-                    "\"",
-                {}, "Publish it with --publisher " + publisher_of_role(owner) + ".");
+        return fail(
+            ErrorCode::invalid_argument, "the name \"" + package + "\" is not the publisher's",
+            "No pattern that was delegated to \"" + publisher_of_role(publisher) + "\" matches it.",
+            "Publish it without --publisher, or delegate the name with \"pgx registry "
+            "delegate\".");
+    return fail(
+        ErrorCode::invalid_argument,
+        "the name \"" + package + "\" belongs to publisher \"" + publisher_of_role(owner) + "\"",
+        {}, "Publish it with --publisher " + publisher_of_role(owner) + ".");
 }
 
 }  // namespace
 
-Result<CatalogChange> add_releases(Generation &generation, const std::vector<ReleaseToAdd> &releases,
+Result<CatalogChange> add_releases(Generation &generation,
+                                   const std::vector<ReleaseToAdd> &releases,
                                    const std::string &publisher) {
     const std::string role = publisher.empty() ? std::string() : publisher_role(publisher);
     if (!role.empty()) TRY(generation.signers(role));
@@ -185,13 +183,12 @@ Result<RemovedReleases> remove_releases(Generation &generation, const std::strin
                                         const std::string &version) {
     OpenTargets open;
     const std::string publisher = TRY(generation.publisher_of(package));
-    Catalog &catalog = *TRY(open_package(generation, open, package, publisher,
-                                         TRY(generation.shard_bits())));
+    Catalog &catalog =
+        *TRY(open_package(generation, open, package, publisher, TRY(generation.shard_bits())));
     const auto found = catalog.find(package);
     if (found == catalog.end() || found->second.releases.empty())
-        return fail(ErrorCode::unknown_package,
-                    "the registry has no package \"" + package + "\"", {},
-                    "See its packages with pgx.available(), or \"pgx registry check\".");
+        return fail(ErrorCode::unknown_package, "the registry has no package \"" + package + "\"",
+                    {}, "See its packages with pgx.available(), or \"pgx registry check\".");
     RemovedReleases removed;
     std::erase_if(found->second.releases, [&](const CatalogRelease &release) {
         if (!version.empty() && release.version != version) return false;

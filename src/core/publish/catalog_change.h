@@ -33,7 +33,8 @@ struct CatalogChange {
 // Puts releases into the next generation. `publisher`: in whose name, empty for the registry's own
 // packages. invalid_argument: the package's name belongs to a publisher, or not to this one.
 // wrong_state: the file name is published with other bytes.
-Result<CatalogChange> add_releases(Generation &generation, const std::vector<ReleaseToAdd> &releases,
+Result<CatalogChange> add_releases(Generation &generation,
+                                   const std::vector<ReleaseToAdd> &releases,
                                    const std::string &publisher);
 
 struct RemovedReleases {

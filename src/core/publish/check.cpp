@@ -97,19 +97,25 @@ class Checker {
     void delegated(const tuf::TrustedMetadata &trusted, const tuf::Listing &listing,
                    const tuf::Delegation &delegation) {
         const std::string &name = delegation.name;
-        const auto listed = std::find_if(
-            listing.roles.begin(), listing.roles.end(),
-            [&](const tuf::Listing::ListedRole &each) { return each.name == name; });
+        const auto listed =
+            std::find_if(listing.roles.begin(), listing.roles.end(),
+                         [&](const tuf::Listing::ListedRole &each) { return each.name == name; });
         if (listed != listing.roles.end() && listed->error) {
             if (!trusted.snapshot().meta.contains(name) && !publisher_of_role(name).empty()) {
-                result_.roles.push_back({name, 0, delegation.role.key_ids.size(),
-                                         delegation.role.threshold, {}, false});
+                result_.roles.push_back({name,
+                                         0,
+                                         delegation.role.key_ids.size(),
+                                         delegation.role.threshold,
+                                         {},
+                                         false});
                 return;
             }
             Error error = *listed->error;
             if (error.code == ErrorCode::signature_invalid && !publisher_of_role(name).empty())
-                error.hint = "The publisher has to sign with his present keys: \"pgx registry add "
-                             "--publisher " + publisher_of_role(name) + "\".";
+                error.hint =
+                    "The publisher has to sign with his present keys: \"pgx registry add "
+                    "--publisher " +
+                    publisher_of_role(name) + "\".";
             defect(std::move(error).prefixed("role \"" + name + "\""));
             return;
         }
@@ -118,9 +124,8 @@ class Checker {
     }
 
     Result<void> read_settings(const tuf::Targets &top) {
-        const auto *custom = top.custom.is_object() && top.custom.contains("pgx")
-                                 ? &top.custom["pgx"]
-                                 : nullptr;
+        const auto *custom =
+            top.custom.is_object() && top.custom.contains("pgx") ? &top.custom["pgx"] : nullptr;
         const auto bits = custom ? json_unsigned(*custom, "shard_bits")
                                  : Result<std::uint64_t>(fail(ErrorCode::registry_malformed,
                                                               "the number of shards is not told"));
@@ -128,7 +133,8 @@ class Checker {
             bits_ = static_cast<unsigned>(*bits);
         else
             defect({ErrorCode::registry_malformed, "the number of shards is not told",
-                    "The targets metadata lacks \"custom\": {\"pgx\": {\"shard_bits\": ...}}.", ""});
+                    "The targets metadata lacks \"custom\": {\"pgx\": {\"shard_bits\": ...}}.",
+                    ""});
         return {};
     }
 
@@ -183,11 +189,11 @@ class Checker {
     Result<void> check_not_hidden(const std::string &package) {
         for (const tuf::Delegation &publisher : publishers_)
             if (TRY(tuf::covers(publisher, package_path(package))))
-                result_.findings.push_back(
-                    {false,
-                     "package \"" + package + "\" is hidden: its name belongs to publisher \"" +
-                         publisher_of_role(publisher.name) + "\"",
-                     "", "Let the publisher publish it."});
+                result_.findings.push_back({false,
+                                            "package \"" + package +
+                                                "\" is hidden: its name belongs to publisher \"" +
+                                                publisher_of_role(publisher.name) + "\"",
+                                            "", "Let the publisher publish it."});
         return {};
     }
 

@@ -24,7 +24,8 @@ std::unexpected<Error> in_folder(Error error, const RegistryFolder &folder) {
         error.hint =
             "See with \"pgx registry check\" what is wrong, and restore the folder from a copy.";
     }
-    return fail(std::move(error).prefixed("could not read the registry in \"" + folder.root + "\""));
+    return fail(
+        std::move(error).prefixed("could not read the registry in \"" + folder.root + "\""));
 }
 
 Result<tuf::TrustedMetadata> follow_roots(const std::vector<std::string> &roots,
@@ -77,17 +78,16 @@ Result<Generation> Generation::open(FileSystem &fs, RegistryFolder folder,
     const tuf::Fingerprint first = TRY(tuf::fingerprint_of_root(roots[0]));
     if (const auto &expected = options.expected) {
         const bool there = expected->version >= 1 && expected->version <= roots.size();
-        if (!there || TRY(tuf::fingerprint_of_root(roots[expected->version - 1])).sha256 !=
-                          expected->sha256)
+        if (!there ||
+            TRY(tuf::fingerprint_of_root(roots[expected->version - 1])).sha256 != expected->sha256)
             return fail(ErrorCode::signature_invalid,
                         "\"" + folder.root + "\" is not the registry that the keys belong to",
                         "Its fingerprint is " + tuf::format_fingerprint(first) +
-                            ", the one noted with the keys " +
-                            tuf::format_fingerprint(*expected) + ".",
+                            ", the one noted with the keys " + tuf::format_fingerprint(*expected) +
+                            ".",
                         "Name the right folders, the keys' with --keys.");
     }
-    const std::size_t count =
-        roots.size() - (options.previous_root && roots.size() > 1 ? 1 : 0);
+    const std::size_t count = roots.size() - (options.previous_root && roots.size() > 1 ? 1 : 0);
     auto generation = open_at(fs, folder, roots, count, first);
     if (!generation) return in_folder(std::move(generation.error()), folder);
     return generation;
@@ -101,7 +101,8 @@ Result<Generation> Generation::open_at(FileSystem &fs, const RegistryFolder &fol
     tuf::TrustedMetadata &trusted = generation.trusted_;
     TRY(trusted.update_timestamp(TRY(fs.read(folder.timestamp_file(), metadata_limit))));
     const std::uint64_t version = trusted.timestamp().snapshot.version;
-    TRY(trusted.update_snapshot(TRY(fs.read(folder.role_file("snapshot", version), metadata_limit))));
+    TRY(trusted.update_snapshot(
+        TRY(fs.read(folder.role_file("snapshot", version), metadata_limit))));
     const std::uint64_t targets = TRY(trusted.targets_file("targets")).version;
     TRY(trusted.update_targets(TRY(fs.read(folder.role_file("targets", targets), metadata_limit)),
                                "targets", "root"));
@@ -115,8 +116,7 @@ Result<Generation> Generation::open_at(FileSystem &fs, const RegistryFolder &fol
 
 Result<Generation> Generation::first(FileSystem &fs, RegistryFolder folder,
                                      std::string root_bytes) {
-    auto trusted =
-        TRY(tuf::TrustedMetadata::open(root_bytes, long_ago, tuf::Profile::strict));
+    auto trusted = TRY(tuf::TrustedMetadata::open(root_bytes, long_ago, tuf::Profile::strict));
     const tuf::Fingerprint fingerprint = TRY(tuf::fingerprint_of_root(root_bytes));
     Generation generation(fs, std::move(folder), std::move(trusted), std::move(root_bytes),
                           fingerprint);
@@ -142,8 +142,7 @@ Result<Generation> Generation::first(FileSystem &fs, RegistryFolder folder,
 Result<void> Generation::share_targets_keys() {
     tuf::Targets &targets = *TRY(change("targets"));
     for (tuf::Delegation &delegation : targets.delegations->roles)
-        if (publisher_of_role(delegation.name).empty())
-            delegation.role = root_.roles.at("targets");
+        if (publisher_of_role(delegation.name).empty()) delegation.role = root_.roles.at("targets");
     targets.delegations->keys.insert(root_.keys.begin(), root_.keys.end());
     drop_unused_keys(*targets.delegations);
     return {};
@@ -247,8 +246,7 @@ Result<unsigned> Generation::shard_bits() {
         return fail(ErrorCode::feature_not_supported, "the registry has a later format", {},
                     "Update pgx.");
     const std::uint64_t bits = TRY(json_unsigned(*pgx, "shard_bits"));
-    if (bits > 12)
-        return fail(ErrorCode::registry_malformed, "the registry has too many shards");
+    if (bits > 12) return fail(ErrorCode::registry_malformed, "the registry has too many shards");
     return static_cast<unsigned>(bits);
 }
 

@@ -111,11 +111,12 @@ class Generation {
     Result<void> put_catalog(const std::string &role, const std::string &target_path,
                              const Catalog &catalog);
 
-    // Signs and writes what changed, timestamp.json last. On error readers see what they saw before,
-    // or, where the disk failed in the last moment, the complete new generation.
+    // Signs and writes what changed, timestamp.json last. On error readers see what they saw
+    // before, or, where the disk failed in the last moment, the complete new generation.
     Result<Publication> publish(KeyFolder &keys, const Lifetimes &lifetimes, tuf::Time now,
                                 const PublishOptions &options = {});
-    // After publish() failed: whether readers see the new generation, or a part of it, all the same.
+    // After publish() failed: whether readers see the new generation, or a part of it, all the
+    // same.
     Result<bool> is_published() const;
 
    private:

@@ -40,10 +40,10 @@ Result<void> Generation::sign_roles(KeyFolder &keys, const Lifetimes &lifetimes,
         targets.version = std::max(targets.version, known) + 1;
         targets.expires = lifetimes.expiry(name, now);
         const Json signed_part = tuf::to_json(targets);
-        std::string bytes = TRY(name == "targets"
-                                    ? sign_top_level(keys, name, signed_part)
-                                    : sign_with(keys, "metadata of role \"" + name + "\"",
-                                                TRY(signers(name)), signed_part));
+        std::string bytes =
+            TRY(name == "targets" ? sign_top_level(keys, name, signed_part)
+                                  : sign_with(keys, "metadata of role \"" + name + "\"",
+                                              TRY(signers(name)), signed_part));
         TRY(check_size(name, bytes));
         files.add(folder_.role_file(name, targets.version), std::move(bytes));
         publication.roles.push_back({name, targets.version, targets.expires});
@@ -81,8 +81,8 @@ Result<Publication> Generation::publish(KeyFolder &keys, const Lifetimes &lifeti
     tuf::Snapshot next_snapshot;
     next_snapshot.version = 0;
     if (has_generation) next_snapshot = snapshot();
-    const bool new_snapshot =
-        !changed_.empty() || !pending_.empty() || options.renew_snapshot || changes_keys("snapshot");
+    const bool new_snapshot = !changed_.empty() || !pending_.empty() || options.renew_snapshot ||
+                              changes_keys("snapshot");
     if (new_snapshot) {
         ++next_snapshot.version;
         next_snapshot.expires = lifetimes.expiry("snapshot", now);
@@ -99,8 +99,8 @@ Result<Publication> Generation::publish(KeyFolder &keys, const Lifetimes &lifeti
     // Where the old keys are gone, there is no way that is right at every instant.
     bool root_first = !has_generation;
     for (const char *name : {"targets", "snapshot", "timestamp"})
-        root_first = root_first ||
-                     (changes_keys(name) && !keys.can_sign(trusted_.root().roles.at(name)));
+        root_first =
+            root_first || (changes_keys(name) && !keys.can_sign(trusted_.root().roles.at(name)));
     const std::uint64_t root_version = next_root ? next_root->root.version : root_.version;
     const std::string &root_text = next_root ? next_root->bytes : root_bytes_;
     const bool new_root = next_root || !has_generation;

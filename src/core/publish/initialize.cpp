@@ -19,8 +19,9 @@ std::filesystem::path real_path(const std::string &path) {
 
 Result<void> check_empty(FileSystem &fs, const RegistryFolder &folder) {
     if (TRY(fs.info(folder.timestamp_file())))
-        return fail(ErrorCode::wrong_state, "there is a registry in \"" + folder.root + "\" already",
-                    {}, "Add to it with \"pgx registry add\", or name another folder.");
+        return fail(ErrorCode::wrong_state,
+                    "there is a registry in \"" + folder.root + "\" already", {},
+                    "Add to it with \"pgx registry add\", or name another folder.");
     for (const std::string &name : TRY(fs.list(folder.root)))
         // What an initialization that was interrupted has left.
         if (name != "metadata" && name != "targets" && name != "bundles")
@@ -60,14 +61,14 @@ Result<NewRegistry> initialize_registry(FileSystem &fs, const RegistryFolder &fo
         tuf::Root root;
         root.expires = lifetimes.expiry("root", now);
         for (const std::string role : role_names) {
-            const tuf::PublicKey key = TRY(
-                keys.generate(role, role == role_names[0] ? root_passphrase : std::string()));
+            const tuf::PublicKey key =
+                TRY(keys.generate(role, role == role_names[0] ? root_passphrase : std::string()));
             made.key_files.emplace_back(role, keys.file_of(key.id()));
             root.keys.emplace(key.id(), key);
             root.roles[role] = tuf::Role{{key.id()}, 1};
         }
-        const std::string root_bytes = TRY(
-            sign_with(keys, "root metadata", root.roles.at("root"), tuf::to_json(root)));
+        const std::string root_bytes =
+            TRY(sign_with(keys, "root metadata", root.roles.at("root"), tuf::to_json(root)));
         TRY(make_public_directory(fs, folder.root));
         for (const std::string &below : {folder.metadata(), folder.targets(), folder.bundles()})
             TRY(make_public_directory(fs, below));

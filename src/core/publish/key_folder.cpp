@@ -23,8 +23,7 @@ Result<void> KeyFolder::add(const std::string &path) {
     return {};
 }
 
-Result<tuf::PublicKey> KeyFolder::generate(const std::string &name,
-                                           const std::string &passphrase) {
+Result<tuf::PublicKey> KeyFolder::generate(const std::string &name, const std::string &passphrase) {
     if (!TRY(fs_->info(directory_))) TRY(fs_->make_directories(directory_, 0700));
     std::string path = join_path(directory_, name + ".key");
     for (int number = 2; TRY(fs_->info(path)).has_value(); ++number)

@@ -133,8 +133,8 @@ class Mirror {
    private:
     Result<tuf::Client> open_client(tuf::Time now) {
         if (TRY(store_.open(request_.root.version))) {
-            const std::string first = TRY(fs_.read(
-                folder_.role_file("root", request_.root.version), metadata_limit));
+            const std::string first =
+                TRY(fs_.read(folder_.role_file("root", request_.root.version), metadata_limit));
             if (TRY(tuf::sha256_hex(first)) != request_.root.sha256)
                 return fail(ErrorCode::wrong_state,
                             "\"" + folder_.root + "\" is a copy of another registry", {},
@@ -155,7 +155,8 @@ class Mirror {
     Result<void> copy_earlier_roots(const std::string &root) {
         if (request_.root.version == 1) return {};
         std::vector<tuf::FileRequest> requests;
-        for (std::uint64_t version = 1; version < request_.root.version && version <= 256; ++version)
+        for (std::uint64_t version = 1; version < request_.root.version && version <= 256;
+             ++version)
             requests.push_back({tuf::FileRequest::Kind::metadata,
                                 std::to_string(version) + ".root.json", root_limit, true});
         std::vector<std::string> roots;
@@ -173,8 +174,8 @@ class Mirror {
     }
 
     Result<void> note_roles(const tuf::TrustedMetadata &trusted, const tuf::Listing &listing) {
-        result_.expires = std::min({trusted.root().expires, trusted.timestamp().expires,
-                                    trusted.snapshot().expires});
+        result_.expires = std::min(
+            {trusted.root().expires, trusted.timestamp().expires, trusted.snapshot().expires});
         for (const tuf::Listing::ListedRole &role : listing.roles) {
             if (!role.error) {
                 if (const tuf::Targets *targets = trusted.targets(role.name);

@@ -23,8 +23,8 @@ namespace pgx {
 
 struct MirrorRequest {
     tuf::Fingerprint root;
-    std::vector<std::string> packages;    // patterns of names; empty: all
-    std::set<unsigned> postgres;          // major versions; empty: all
+    std::vector<std::string> packages;  // patterns of names; empty: all
+    std::set<unsigned> postgres;        // major versions; empty: all
 };
 
 // A bundle to get, and where to put it.
@@ -36,10 +36,10 @@ struct WantedBundle {
 struct MirrorResult {
     std::uint64_t packages = 0, packages_chosen = 0;
     std::uint64_t bundles = 0, bundles_fetched = 0, bytes_fetched = 0, bundles_deleted = 0;
-    std::uint64_t catalog_files = 0;            // fetched
-    bool newer = false;                         // than what was here
-    std::vector<std::string> missing_roles;     // publishers whose metadata cannot be had
-    tuf::Time expires;                          // the first of the roles that every client needs
+    std::uint64_t catalog_files = 0;         // fetched
+    bool newer = false;                      // than what was here
+    std::vector<std::string> missing_roles;  // publishers whose metadata cannot be had
+    tuf::Time expires;                       // the first of the roles that every client needs
 };
 
 // Gets bundles to their paths (the directories exist), each with the size and digest of its
@@ -49,7 +49,8 @@ using FetchBundles = std::function<Result<void>(const std::vector<WantedBundle> 
 // `transport` is of the registry to copy, `folder` the copy, which is made if need be. wrong_state:
 // another registry is there; unknown_package: a pattern that matches nothing.
 Result<MirrorResult> mirror_registry(FileSystem &fs, tuf::Transport &transport,
-                                     const FetchBundles &fetch_bundles, const RegistryFolder &folder,
-                                     const MirrorRequest &request, tuf::Time now);
+                                     const FetchBundles &fetch_bundles,
+                                     const RegistryFolder &folder, const MirrorRequest &request,
+                                     tuf::Time now);
 
 }  // namespace pgx

@@ -91,7 +91,8 @@ Result<PublishedBundles> add_bundles(Generation &generation, const std::vector<s
     for (const std::string &path : paths) {
         auto inspected = inspect_bundle(path, scratch, generation.fs(), reporter);
         if (!inspected)
-            return fail(std::move(inspected.error()).prefixed("could not publish \"" + path + "\""));
+            return fail(
+                std::move(inspected.error()).prefixed("could not publish \"" + path + "\""));
         releases.push_back(describe_bundle(*inspected, now));
         result.bundles.push_back({bundle_file_name(inspected->bundle.name),
                                   inspected->bundle.name.name, inspected->bundle.name.version,

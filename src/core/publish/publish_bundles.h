@@ -15,7 +15,7 @@
 namespace pgx {
 
 struct PublishedBundle {
-    std::string file;     // name
+    std::string file;  // name
     std::string package, version;
     std::uint64_t size = 0;  // bytes
     bool added = false;      // false: was published before, byte for byte

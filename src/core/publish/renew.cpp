@@ -96,13 +96,11 @@ class Renewer {
         bool wanted = generation_.changes(name);  // its keys were changed
         if (publisher)
             for (const std::string &id : role.key_ids)
-                wanted =
-                    wanted || (keys_.has(id) && !generation_.signed_by(name).contains(id));
+                wanted = wanted || (keys_.has(id) && !generation_.signed_by(name).contains(id));
         if (!wanted && !lifetimes_.is_due(name, targets.expires, now_)) return {};
         if (!usable(name, targets.expires, role)) return {};
         if (!publisher && !online()) {
-            leave(name, targets.expires,
-                  "The keys of snapshot and timestamp are needed too.");
+            leave(name, targets.expires, "The keys of snapshot and timestamp are needed too.");
             return {};
         }
         TRY(generation_.change(name));

@@ -25,8 +25,9 @@ Result<tuf::Root> rotate_keys(const tuf::Root &root, const KeyRotation &rotation
                     "role \"" + rotation.role + "\" cannot have a threshold of " +
                         std::to_string(role.threshold) + " with " +
                         std::to_string(role.key_ids.size()) + " keys",
-                    {}, "Give all keys that the role is to have, each with --new-key, and "
-                        "--threshold.");
+                    {},
+                    "Give all keys that the role is to have, each with --new-key, and "
+                    "--threshold.");
     found->second = std::move(role);
     std::set<std::string> used;
     for (const auto &[name, any] : next.roles) used.insert(any.key_ids.begin(), any.key_ids.end());
@@ -53,9 +54,9 @@ Result<tuf::Root> check_next_root(const tuf::Root &root, const std::string &byte
                     "the new root has version " + std::to_string(next.value.version) +
                         ", and the registry is at version " + std::to_string(root.version),
                     {}, "Begin anew with \"pgx registry rotate\" on the registry as it is now.");
-    for (const auto &[what, signers] : {std::pair<const char *, const tuf::Root *>{
-                                            "by keys of the present root", &root},
-                                        {"by keys of its own", &next.value}}) {
+    for (const auto &[what, signers] :
+         {std::pair<const char *, const tuf::Root *>{"by keys of the present root", &root},
+          {"by keys of its own", &next.value}}) {
         auto good = tuf::check_signatures("the new root", signers->roles.at("root"), signers->keys,
                                           next.signed_bytes, next.signatures);
         if (good) continue;

@@ -17,9 +17,9 @@
 namespace pgx {
 
 struct KeyRotation {
-    std::string role;                         // "root", "targets", "snapshot", "timestamp"
-    std::vector<tuf::PublicKey> keys;         // all that the role is to have
-    std::optional<std::uint64_t> threshold;   // nullopt: as before
+    std::string role;                        // "root", "targets", "snapshot", "timestamp"
+    std::vector<tuf::PublicKey> keys;        // all that the role is to have
+    std::optional<std::uint64_t> threshold;  // nullopt: as before
 };
 
 // The root after `root`. invalid_argument: no such role, or fewer keys than the threshold.
