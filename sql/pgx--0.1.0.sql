@@ -265,7 +265,8 @@ GRANT SELECT ON pgx.offers TO PUBLIC;
 CREATE FUNCTION pgx.ensure_refreshed() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF EXISTS (SELECT FROM pgx.releases) OR EXISTS (SELECT FROM pgx.registries WHERE packages = 0 OR NOT enabled) THEN
+    IF EXISTS (SELECT FROM pgx.releases WHERE registry <> 'bundles')
+       OR EXISTS (SELECT FROM pgx.registries WHERE kind <> 'bundles' AND (packages = 0 OR NOT enabled)) THEN
         RETURN;
     END IF;
     IF pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean

@@ -2,6 +2,7 @@
 
 #include "extension/refresh.h"
 
+#include <algorithm>
 #include <chrono>
 #include <set>
 #include <utility>
@@ -190,6 +191,14 @@ Result<RefreshReport> refresh_registry(const std::string &name, bool extension_n
     report.requests = TRY(json_unsigned(*result, "requests", 0));
     report.bytes = TRY(json_unsigned(*result, "bytes", 0));
     if (!report.unchanged) TRY(replacement.finish(*result));
+    // Of a catalog in parts, only those that have changed were counted.
+    if (result->contains("parts"))
+        report.packages =
+            std::stoull(pg::query("SELECT pg_catalog.count(*) FROM pgx.releases WHERE registry "
+                                  "OPERATOR(pg_catalog.=) $1",
+                                  {name})
+                            .at(0)[0]
+                            .value_or("0"));
     // Of an unchanged registry the helper does not count the packages again.
     rows = pg::query(
         "UPDATE pgx.registries SET refreshed_at = pg_catalog.clock_timestamp(), state = $2, "
@@ -204,10 +213,12 @@ Result<RefreshReport> refresh_registry(const std::string &name, bool extension_n
 
 Result<std::vector<std::string>> enabled_registries() {
     auto enabled = [] {
-        return pg::query("SELECT name, enabled FROM pgx.registries ORDER BY priority DESC, name");
+        return pg::query(
+            "SELECT name, enabled, kind FROM pgx.registries ORDER BY priority DESC, name");
     };
     std::vector<pg::Row> rows = enabled();
-    if (rows.empty()) {
+    // Bundles were put here by hand, and say nothing of where to look for others.
+    if (std::ranges::all_of(rows, [](const pg::Row &row) { return row[2] == bundle_kind; })) {
         if (pg::execute("INSERT INTO pgx.registries (name, kind) VALUES ('system', 'apt') ON "
                         "CONFLICT DO NOTHING") > 0)
             pg::notice(

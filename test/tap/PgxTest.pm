@@ -192,7 +192,7 @@ sub absolute
     return $path =~ m{^/} ? $path : $self->{node}->data_dir . "/$path";
 }
 
-# files(ROOT) - everything below pgx.directory, apart from the cache: relative path to SHA-256, or to what else it is
+# files(ROOT) - everything below pgx.directory, apart from the cache and the metadata that was verified: relative path to SHA-256, or to what else it is
 sub files
 {
     my ($self, $root) = @_;
@@ -202,7 +202,7 @@ sub files
     find(
         {
             no_chdir => 1,
-            preprocess => sub { return grep { $_ ne 'pgsql_tmp.cache' } @_; },
+            preprocess => sub { return grep { $_ ne 'pgsql_tmp.cache' && $_ ne 'trust' } @_; },
             wanted => sub {
                 my $path = $File::Find::name;
                 return if $path eq $root;

@@ -124,9 +124,9 @@ TEST(DebianVersion, PreReleasesComeBeforeTheirRelease) {
         "1.0.0-beta", "1.0.0-beta.2", "1.0.0-beta.11", "1.0.0-rc.1",
         "1.0.0",      "1.0.1-a"};
     for (std::size_t i = 1; i < rising.size(); ++i)
-        EXPECT_LT(compare_debian_versions(rising[i - 1], rising[i]), 0) << rising[i];
-    EXPECT_GT(compare_debian_versions("1.0.0-1", "1.0.0"), 0) << "a revision of Debian's";
-    EXPECT_GT(compare_debian_versions("1.0-rc1", "1.0"), 0) << "not three numbers";
+        EXPECT_TRUE(compare_debian_versions(rising[i - 1], rising[i]) < 0) << rising[i];
+    EXPECT_TRUE(compare_debian_versions("1.0.0-1", "1.0.0") > 0) << "a revision of Debian's";
+    EXPECT_TRUE(compare_debian_versions("1.0-rc1", "1.0") > 0) << "not three numbers";
     EXPECT_EQ(upstream_version("1.0.0-beta.1"), "1.0.0-beta.1");
 }
 

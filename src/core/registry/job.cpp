@@ -139,6 +139,41 @@ Result<FetchJob> read_fetch(const Json &json) {
     return job;
 }
 
+Result<DescribeBundleJob> read_describe_bundle(const Json &json) {
+    DescribeBundleJob job;
+    job.platform = TRY(platform_from_json(json.value("platform", Json())));
+    job.path = TRY(absolute_path(json, "path"));
+    if (json.contains("signature")) job.signature = TRY(json_string(json, "signature"));
+    job.allow_unsigned = TRY(json_bool(json, "allow_unsigned", false));
+    const Json keys = json.value("keys", Json::array());
+    if (!keys.is_array()) return wrong("keys", "must be an array");
+    for (const Json &key : keys)
+        job.keys.push_back({TRY(name(key, "name", "key")), TRY(json_string(key, "public_key"))});
+    return job;
+}
+
+Result<PackSqlJob> read_pack_sql(const Json &json) {
+    PackSqlJob job;
+    job.platform = TRY(platform_from_json(json.value("platform", Json())));
+    job.path = TRY(absolute_path(json, "path"));
+    job.name = TRY(name(json, "name", "extension"));
+    job.version = TRY(version(json));
+    job.comment = TRY(json_string(json, "comment", ""));
+    job.requires_ = TRY(json_strings(json, "requires"));
+    for (const std::string &required : job.requires_) TRY(check_name("extension", required));
+    job.superuser = TRY(json_bool(json, "superuser", false));
+    const Json scripts = json.value("scripts", Json());
+    if (!scripts.is_object() || scripts.empty())
+        return wrong("scripts", "must be an object with members");
+    for (const auto &[file, text] : scripts.items()) {
+        if (!is_clean_install_path("share/extension/" + file) || !file.starts_with(job.name + "--"))
+            return wrong("scripts", "has a name that is no script of the extension");
+        if (!text.is_string()) return wrong("scripts", "must have strings as values");
+        job.scripts[file] = text.get<std::string>();
+    }
+    return job;
+}
+
 Json to_json(const RefreshResult &result) {
     Json json{{"unchanged", result.unchanged},
               {"state", result.state},
@@ -197,7 +232,11 @@ Result<Job> read_job(const Json &request) {
     const std::string operation = TRY(json_string(request, "op"));
     if (operation == "refresh") return Job(TRY(read_refresh(request)));
     if (operation == "fetch") return Job(TRY(read_fetch(request)));
-    return wrong("op", "must be \"refresh\" or \"fetch\"");
+    if (operation == "describe_bundle") return Job(TRY(read_describe_bundle(request)));
+    if (operation == "pack_sql") return Job(TRY(read_pack_sql(request)));
+    if (operation == "read_key") return Job(ReadKeyJob{TRY(json_string(request, "public_key"))});
+    return wrong(
+        "op", "must be \"refresh\", \"fetch\", \"describe_bundle\", \"pack_sql\" or \"read_key\"");
 }
 
 std::vector<std::string> writable_directories(const Job &job) {
@@ -205,14 +244,20 @@ std::vector<std::string> writable_directories(const Job &job) {
         if (refresh->request.trust.empty()) return {refresh->request.cache};
         return {refresh->request.cache, refresh->request.trust};
     }
-    const FetchRequest &fetch = std::get<FetchJob>(job).request;
-    return {fetch.cache, fetch.staging};
+    if (const auto *fetch = std::get_if<FetchJob>(&job))
+        return {fetch->request.cache, fetch->request.staging};
+    if (const auto *pack = std::get_if<PackSqlJob>(&job)) return {parent_path(pack->path)};
+    return {};
 }
 
 Result<Json> perform(const Job &job, const RegistryMaker &make, FileSystem &fs,
                      Reporter &reporter) {
     if (const auto *refresh = std::get_if<RefreshJob>(&job))
         return perform_refresh(*refresh, make, fs, reporter);
+    if (const auto *describe = std::get_if<DescribeBundleJob>(&job))
+        return describe_bundle(*describe, fs);
+    if (const auto *pack = std::get_if<PackSqlJob>(&job)) return pack_sql(*pack, fs);
+    if (const auto *key = std::get_if<ReadKeyJob>(&job)) return read_key(*key);
     return perform_fetch(std::get<FetchJob>(job), make, fs, reporter);
 }
 

@@ -15,6 +15,7 @@
 #include "core/base/file_system.h"
 #include "core/base/protocol.h"
 #include "core/base/result.h"
+#include "core/bundle/bundle_job.h"
 #include "core/registry/registry.h"
 
 namespace pgx {
@@ -29,13 +30,13 @@ struct FetchJob {
     std::vector<std::string> kinds;  // kinds[i] is the registry kind of request.artifacts[i]
 };
 
-using Job = std::variant<RefreshJob, FetchJob>;
+using Job = std::variant<RefreshJob, FetchJob, DescribeBundleJob, PackSqlJob, ReadKeyJob>;
 
 // invalid_argument or invalid_name, naming the member, when the request is not as protocol.h
 // describes.
 Result<Job> read_job(const Json &request);
 
-// The directories that this job writes to: the cache and, for a fetch, staging.
+// The directories that this job writes to, such as the cache and staging.
 std::vector<std::string> writable_directories(const Job &job);
 
 using RegistryMaker =

@@ -2,6 +2,7 @@
 #include "core/registry/registry.h"
 
 #include "core/registry/apt_registry.h"
+#include "core/registry/pgx_registry.h"
 
 namespace pgx {
 
@@ -15,6 +16,12 @@ struct Kind {
 constexpr Kind kinds[] = {
     {"apt", [](FileSystem &fs) -> std::unique_ptr<Registry> {
          return std::make_unique<AptRegistry>(fs, this_host());
+     }},
+    {"pgx", [](FileSystem &fs) -> std::unique_ptr<Registry> {
+         return std::make_unique<PgxRegistry>(fs, this_host());
+     }},
+    {"bundles", [](FileSystem &fs) -> std::unique_ptr<Registry> {
+         return std::make_unique<BundleRegistry>(fs, this_host());
      }},
 };
 
