@@ -18,7 +18,7 @@ TEST(TufCanonicalJson, Forms) {
         // Only these two are escaped ...
         {R"("a\"b\\c")", R"("a\"b\\c")"},
         // ... and nothing else: not line breaks, not slashes, not what is beyond ASCII.
-        {R"("a\nb\tc\/d\u00e4\u0000e")", std::string("\"a\nb\tc/d\xc3\xa4\0e\"", 14)},
+        {R"("a\nb\tc\/d\u00e4\u0000e")", std::string("\"a\nb\tc/d\xc3\xa4\0e\"", 13)},
         // Sorted by code points: U+E000 before U+1F4A9, which UTF-16 would put first.
         {R"({"\ud83d\udca9": 2, "\ue000": 1, "A": 3, "a": 4})",
          "{\"A\":3,\"a\":4,\"\xee\x80\x80\":1,\"\xf0\x9f\x92\xa9\":2}"},

@@ -150,7 +150,7 @@ TEST(TufFind, DelegationsByHash) {
     repository.publish_next();
     Client client = user.refreshed().value();
     EXPECT_EQ(client.find("a").value()->role, "bin-3");
-    EXPECT_EQ(user.transport.log.back(), "1.bin-3.json");
+    EXPECT_EQ(user.transport.log.back(), "2.bin-3.json");
     const Listing listing = client.list().value();
     EXPECT_EQ(listed_paths(listing), Log{"a bin-3"});
     EXPECT_EQ(listing.roles.size(), 5u);

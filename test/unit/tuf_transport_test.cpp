@@ -16,7 +16,8 @@ TEST(TufStore, DirectoryKeepsRolesUnderEncodedNames) {
     DirectoryStore store(real_file_system(), directory.path());
     EXPECT_FALSE(store.load("root").value());
     EXPECT_TRUE(store.remove("root"));
-    for (const std::string role : {"root", "../up", "a/b", "..", std::string(66, '/')}) {
+    const std::vector<std::string> roles{"root", "../up", "a/b", "..", std::string(66, '/')};
+    for (const std::string &role : roles) {
         ASSERT_TRUE(store.save(role, "first")) << role;
         ASSERT_TRUE(store.save(role, "bytes of " + role));
         EXPECT_EQ(store.load(role).value(), "bytes of " + role);
@@ -46,11 +47,21 @@ TEST(TufFingerprint, Texts) {
     EXPECT_EQ(parse_fingerprint("17:sha256:" + digest)->version, 17u);
     for (const std::string &text : {"sha256:" + digest, "17:sha256:" + digest})
         EXPECT_EQ(format_fingerprint(parse_fingerprint(text).value()), text);
-    for (const std::string &text :
-         {std::string(), digest, "sha256:", "sha256:" + digest.substr(1), "sha256:" + digest + "0",
-          "sha256:" + digest.substr(1) + "g", "sha512:" + digest, "0:sha256:" + digest,
-          "-1:sha256:" + digest, "x:sha256:" + digest, ":sha256:" + digest, "1 :sha256:" + digest,
-          "1:" + digest, "99999999999999999999:sha256:" + digest}) {
+    const std::vector<std::string> wrong{std::string(),
+                                         digest,
+                                         "sha256:",
+                                         "sha256:" + digest.substr(1),
+                                         "sha256:" + digest + "0",
+                                         "sha256:" + digest.substr(1) + "g",
+                                         "sha512:" + digest,
+                                         "0:sha256:" + digest,
+                                         "-1:sha256:" + digest,
+                                         "x:sha256:" + digest,
+                                         ":sha256:" + digest,
+                                         "1 :sha256:" + digest,
+                                         "1:" + digest,
+                                         "99999999999999999999:sha256:" + digest};
+    for (const std::string &text : wrong) {
         const auto fingerprint = parse_fingerprint(text);
         ASSERT_FALSE(fingerprint) << text;
         EXPECT_EQ(fingerprint.error().code, ErrorCode::invalid_argument);
@@ -142,13 +153,19 @@ TEST_F(TufClientProgram, InitRefreshDownload) {
 TEST_F(TufClientProgram, RefusesWhatItCannotUnderstand) {
     const std::string root = directory_ / "www/metadata/1.root.json";
     ASSERT_EQ(run(metadata() + "init " + root), 0);
-    for (const std::string &arguments :
-         {std::string(), std::string("refresh"), metadata() + "refresh", metadata() + "init",
-          metadata() + "init " + root + " " + root, url() + "reload", url() + "download",
-          url() + "--unknown x refresh", "--metadata-dir", metadata() + "init /missing",
-          metadata() + "--metadata-url http://example.org/ refresh",
-          metadata() + "--metadata-url ftp://127.0.0.1/ refresh"})
-        EXPECT_EQ(run(arguments), 1) << arguments;
+    const std::vector<std::string> wrong{"",
+                                         "refresh",
+                                         metadata() + "refresh",
+                                         metadata() + "init",
+                                         metadata() + "init " + root + " " + root,
+                                         url() + "reload",
+                                         url() + "download",
+                                         url() + "--unknown x refresh",
+                                         "--metadata-dir",
+                                         metadata() + "init /missing",
+                                         metadata() + "--metadata-url http://example.org/ refresh",
+                                         metadata() + "--metadata-url ftp://127.0.0.1/ refresh"};
+    for (const std::string &arguments : wrong) EXPECT_EQ(run(arguments), 1) << arguments;
     EXPECT_EQ(run(metadata() + "--metadata-url http://example.org/ refresh"), 1);
     EXPECT_NE(directory_.get("output").find("http is allowed on loopback only"), std::string::npos);
 }
