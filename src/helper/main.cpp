@@ -15,8 +15,10 @@
 #include "core/base/names.h"
 #include "core/base/platform.h"
 #include "core/registry/sandbox.h"
+#include "helper/build_command.h"
 #include "helper/command_line.h"
 #include "helper/key_command.h"
+#include "helper/pack_command.h"
 #include "helper/registry_command.h"
 #include "helper/server.h"
 
@@ -70,6 +72,8 @@ int run_help(const Arguments &);
 int run_version(const Arguments &);
 
 constexpr Command commands[] = {
+    {"build", "build [DIRECTORY]", "make a bundle from a source folder", pgx::run_build},
+    {"pack", "pack SOURCE", "make a bundle from an install tree or a .deb", pgx::run_pack},
     {"registry", "registry ACTION ...", "publish extensions: see \"pgx registry --help\"",
      pgx::run_registry},
     {"key", "key ACTION ...", "make and show keys to sign with", pgx::run_key},

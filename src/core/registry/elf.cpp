@@ -398,6 +398,15 @@ Result<ElfModule> read_elf(const std::string &path, std::string_view name) {
     return ElfReader(file.number(), static_cast<std::uint64_t>(status.st_size), name).read();
 }
 
+std::string architecture_of(const ElfModule &module) {
+    if (module.machine == EM_ARM && module.little_endian) return "armhf";
+    const auto *found = std::ranges::find_if(architectures, [&](const Architecture &known) {
+        return known.machine == module.machine && known.bits == module.bits &&
+               known.little_endian == module.little_endian;
+    });
+    return found == std::end(architectures) ? std::string() : std::string(found->name);
+}
+
 Result<void> check_architecture(const ElfModule &module, std::string_view architecture,
                                 std::string_view name) {
     const auto *expected = std::ranges::find(architectures, architecture, &Architecture::name);
@@ -405,13 +414,8 @@ Result<void> check_architecture(const ElfModule &module, std::string_view archit
     if (module.machine == expected->machine && module.bits == expected->bits &&
         module.little_endian == expected->little_endian)
         return {};
-    const auto *actual = std::ranges::find_if(architectures, [&](const Architecture &known) {
-        return known.machine == module.machine && known.bits == module.bits &&
-               known.little_endian == module.little_endian;
-    });
-    const std::string built_for = actual == std::end(architectures)
-                                      ? "machine number " + std::to_string(module.machine)
-                                      : std::string(actual->name);
+    std::string built_for = architecture_of(module);
+    if (built_for.empty()) built_for = "machine number " + std::to_string(module.machine);
     return fail(
         ErrorCode::wrong_platform,
         "library \"" + std::string(name) + "\" is for another processor architecture",

@@ -41,6 +41,11 @@ Result<ElfModule> read_elf(const std::string &path, std::string_view name);
 Result<void> check_architecture(const ElfModule &module, std::string_view architecture,
                                 std::string_view name);
 
+// Debian's word for the machine that the module is for, empty when the table does not have it. Of
+// the words that cannot be told apart by an ELF header's first fields ("armel" and "armhf") the
+// second.
+std::string architecture_of(const ElfModule &module);
+
 // Whether a message of a module tells that it must be loaded through shared_preload_libraries. Only
 // for elf.cpp and tests.
 bool demands_preload(std::string_view message);

@@ -29,13 +29,6 @@ bool is_library_character(char c) {
            c == '_' || c == '+' || c == '-';
 }
 
-// "$libdir/semver.so" and "semver" are library "semver".
-std::string library_name(std::string_view module_path) {
-    if (module_path.starts_with("$libdir/")) module_path.remove_prefix(8);
-    if (module_path.ends_with(".so")) module_path.remove_suffix(3);
-    return std::string(module_path);
-}
-
 struct ScriptName {
     std::string from;  // empty: creates `to` from nothing
     std::string to;
@@ -271,6 +264,20 @@ class Inspector {
 };
 
 }  // namespace
+
+std::string library_name(std::string_view module_path) {
+    if (module_path.starts_with("$libdir/")) module_path.remove_prefix(8);
+    if (module_path.ends_with(".so")) module_path.remove_suffix(3);
+    return std::string(module_path);
+}
+
+Result<std::set<std::string>> libraries_in_script(FileSystem &fs, const std::string &path,
+                                                  const std::string &module_pathname) {
+    std::set<std::string> libraries;
+    const std::vector<std::string> none;
+    TRY(scan_script(fs, path, LibraryScan(libraries, module_pathname, none)));
+    return libraries;
+}
 
 Result<std::vector<NamedControlFile>> read_control_files(FileSystem &fs,
                                                          const std::string &directory,

@@ -5,6 +5,7 @@
 // libraries.
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -52,6 +53,13 @@ struct Inspection {
 Result<Inspection> inspect(FileSystem &fs, const std::string &directory,
                            const std::vector<ReceiptFile> &files,
                            const std::vector<NamedControlFile> &controls, const Platform &platform);
+
+// "$libdir/semver.so" and "semver" are library "semver".
+std::string library_name(std::string_view module_path);
+
+// The libraries that a script's text names; `module_pathname` is what MODULE_PATHNAME in it means.
+Result<std::set<std::string>> libraries_in_script(FileSystem &fs, const std::string &path,
+                                                  const std::string &module_pathname);
 
 // The versions of an extension that its scripts connect; `script_names` are file names
 // ("semver--0.1.sql", "semver--0.1--0.2.sql"). Those that create `version` or lead from a creatable
