@@ -6,8 +6,8 @@
 #include <thread>
 
 #include "core/bundle/build.h"
-#include "core/bundle/scratch_directory.h"
 #include "helper/pack_common.h"
+#include "helper/scratch_directory.h"
 
 namespace pgx {
 
@@ -64,7 +64,7 @@ Result<void> build_from(const ParsedArguments &arguments) {
                     "Install the package with the server's headers, or name its pg_config with "
                     "--pg-config.");
     const PostgresDirectories directories = TRY(ask_pg_config(*pg_config));
-    const ScratchDirectory scratch = TRY(ScratchDirectory::create(fs, temporary_parent()));
+    const ScratchDirectory scratch = TRY(ScratchDirectory::make());
     request.scratch = scratch.path();
     request.destination = scratch / "tree";
     TRY(fs.make_directory(request.destination, 0755));

@@ -1,7 +1,7 @@
 #include "helper/pack_command.h"
 
-#include "core/bundle/scratch_directory.h"
 #include "helper/pack_common.h"
+#include "helper/scratch_directory.h"
 
 namespace pgx {
 
@@ -36,8 +36,7 @@ Result<PackSource> collect(const ParsedArguments &arguments, const ScratchDirect
 }
 
 Result<void> pack_from(const ParsedArguments &arguments) {
-    const ScratchDirectory scratch =
-        TRY(ScratchDirectory::create(real_file_system(), temporary_parent()));
+    const ScratchDirectory scratch = TRY(ScratchDirectory::make());
     const PackSource source = TRY(collect(arguments, scratch));
     return pack_and_print(source, arguments, std::nullopt, scratch.path());
 }

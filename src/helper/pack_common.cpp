@@ -11,7 +11,7 @@
 #include "core/bundle/minisign.h"
 #include "core/bundle/pack.h"
 #include "core/bundle/signed_comment.h"
-#include "helper/password.h"
+#include "helper/terminal.h"
 
 namespace pgx {
 
@@ -85,8 +85,7 @@ Result<std::string> sign(const PackResult &result, const std::string &key_path) 
     const std::string text = TRY(fs.read(key_path, largest_key_file));
     auto key = MinisignSecretKey::parse(text);
     if (!key && key.error().code == ErrorCode::permission_denied)
-        key = MinisignSecretKey::parse(text,
-                                       TRY(ask_password("Password of key \"" + key_path + "\": ")));
+        key = MinisignSecretKey::parse(text, TRY(ask_passphrase("Password of " + key_path)));
     if (!key)
         return fail(std::move(key.error()).prefixed("could not read key \"" + key_path + "\""));
     const std::string signature =
@@ -163,11 +162,6 @@ Result<Meta> read_meta_file(const std::string &path) {
     auto meta = parse_meta(TRY(real_file_system().read(path, largest_meta_file)));
     if (!meta) return fail(std::move(meta.error()).prefixed("could not use \"" + path + "\""));
     return meta;
-}
-
-std::string temporary_parent() {
-    const char *variable = std::getenv("TMPDIR");
-    return variable != nullptr && variable[0] == '/' ? variable : "/tmp";
 }
 
 Result<void> pack_and_print(const PackSource &source, const ParsedArguments &arguments,

@@ -26,9 +26,6 @@ Result<std::optional<std::string>> find_pg_config(const ParsedArguments &argumen
 // META.json at this path.
 Result<Meta> read_meta_file(const std::string &path);
 
-// Where scratch directories are made: $TMPDIR or /tmp.
-std::string temporary_parent();
-
 // Packs `source` as the options say, signs it where they say so, and prints a summary. `meta` is
 // used unless --meta names another.
 Result<void> pack_and_print(const PackSource &source, const ParsedArguments &arguments,

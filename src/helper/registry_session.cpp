@@ -174,17 +174,4 @@ BundleCheck RegistrySource::bundle_check(const std::string &scratch) const {
     };
 }
 
-Result<ScratchDirectory> ScratchDirectory::make() {
-    std::string base = environment("TMPDIR");
-    if (base.empty()) base = "/tmp";
-    std::string path = base + "/pgx-XXXXXX";
-    if (::mkdtemp(path.data()) == nullptr)
-        return fail(system_error("could not create a directory in \"" + base + "\"", errno));
-    return ScratchDirectory(std::move(path));
-}
-
-ScratchDirectory::~ScratchDirectory() {
-    if (!path_.empty()) (void)remove_tree(real_file_system(), path_);
-}
-
 }  // namespace pgx

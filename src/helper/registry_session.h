@@ -10,6 +10,7 @@
 #include "core/publish/generation.h"
 #include "core/publish/mirror.h"
 #include "helper/command_line.h"
+#include "helper/scratch_directory.h"
 
 namespace pgx {
 
@@ -55,24 +56,6 @@ class RegistrySource {
     std::shared_ptr<std::vector<std::string>> headers_;  // the transport refers to it
     std::shared_ptr<Reporter> reporter_;                 // likewise
     std::shared_ptr<tuf::Transport> transport_;
-};
-
-// A directory of its own, removed with all in it at the end.
-class ScratchDirectory {
-   public:
-    static Result<ScratchDirectory> make();
-    ScratchDirectory(ScratchDirectory &&other) noexcept : path_(std::move(other.path_)) {
-        other.path_.clear();
-    }
-    ScratchDirectory &operator=(ScratchDirectory &&) = delete;
-    ScratchDirectory(const ScratchDirectory &) = delete;
-    ScratchDirectory &operator=(const ScratchDirectory &) = delete;
-    ~ScratchDirectory();
-    const std::string &path() const { return path_; }
-
-   private:
-    explicit ScratchDirectory(std::string path) : path_(std::move(path)) {}
-    std::string path_;
 };
 
 }  // namespace pgx

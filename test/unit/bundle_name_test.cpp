@@ -100,7 +100,9 @@ TEST(BundleNameTest, Platforms) {
     platform.architecture = "amd64";
     const auto fits = [&](const BundleName &name) {
         const auto result = check_platform(name, platform);
-        if (!result) EXPECT_EQ(result.error().code, ErrorCode::wrong_platform);
+        if (!result) {
+            EXPECT_EQ(result.error().code, ErrorCode::wrong_platform);
+        }
         return result.has_value();
     };
     EXPECT_TRUE(fits({"x", "1.0.0", 18, "any", "", ""}));
