@@ -97,8 +97,11 @@ TEST(TufKey, IdIsTheDigestOfTheCanonicalKey) {
     EXPECT_TRUE(PublicKey::from_json(json)->has_id(
         "01e8764eedab63b3593451765fc337b2cc6d2c66923845da255f448c19e2afc5"));
     EXPECT_TRUE(PublicKey::from_json(json)->has_id(id));
-    json.erase("keyid_hash_algorithms");
     json["x-owner"] = "somebody";
+    EXPECT_TRUE(PublicKey::from_json(json)->has_id(
+        "01e8764eedab63b3593451765fc337b2cc6d2c66923845da255f448c19e2afc5"));
+    EXPECT_FALSE(PublicKey::from_json(json)->has_id(std::string(64, '0')));
+    json.erase("keyid_hash_algorithms");
     EXPECT_TRUE(PublicKey::from_json(json)->has_id(
         "5188c77984c7ef46224aeafa993e64a90154b87683c34ca6ec8e94a3e62a3bf6"));
     EXPECT_TRUE(PublicKey::from_json(json)->has_id(id));
@@ -203,6 +206,18 @@ TEST(TufKey, MalformedKeysAreErrors) {
         EXPECT_EQ(key.error().code, ErrorCode::registry_malformed) << json.dump();
     }
     EXPECT_FALSE(PublicKey::ed25519("short"));
+}
+
+TEST(TufKey, ForeignKeysThatCannotBeReadVerifyNothing) {
+    const Json foreign = pem_json("ecdsa", "ecdsa-sha2-nistp256", "04" + rfc_public + rfc_public);
+    EXPECT_FALSE(PublicKey::from_json(foreign));
+    const auto key = PublicKey::from_foreign_json(foreign);
+    ASSERT_TRUE(key);
+    EXPECT_FALSE(key->verifies("", bytes_from_hex(rfc_signature).value()));
+    EXPECT_TRUE(PublicKey::from_foreign_json(ed25519_json(rfc_public))
+                    ->verifies("", bytes_from_hex(rfc_signature).value()));
+    EXPECT_FALSE(PublicKey::from_foreign_json(Json::object()));
+    EXPECT_FALSE(PublicKey::from_foreign_json({{"keytype", "x"}, {"scheme", "y"}}));
 }
 
 TEST(TufKey, Hexadecimal) {

@@ -375,6 +375,64 @@ TEST(TufListing, ARoleOfTwoDelegatorsWithDifferentKeys) {
     EXPECT_EQ(listed_paths(user.refreshed()->list().value()), (Log{"a1 C", "b1 C"}));
 }
 
+TEST(TufListing, ARoleThatIsReachedLaterByAWayThatItDoesNotSignFor) {
+    TufRepository repository;
+    repository.delegate("targets", "A", 5, {"a*"});
+    repository.delegate("targets", "B", 6, {"b*"});
+    repository.delegate("A", "C", 7, {"*"});
+    repository.delegate("B", "D", 8, {"*"});
+    repository.delegate("D", "C", 9, {"*"});
+    repository.add_target("C", "a1", "x");
+    repository.add_target("C", "b1", "x");
+    repository.signers["C"] = {7};
+    repository.publish();
+    TufUser user(repository);
+    const Listing listing = user.refreshed()->list().value();
+    EXPECT_EQ(listed_paths(listing), Log{"a1 C"});
+    EXPECT_EQ(listing.roles.back().error->code, ErrorCode::signature_invalid);
+}
+
+// An implementation of Transport may be wrong, too.
+TEST(TufListing, AnswersThatWereNotAskedFor) {
+    TufRepository repository;
+    build(repository, {{"targets", "A"}});
+    repository.add_target("targets", "x", "content");
+    repository.publish();
+    class Wrong : public RepositoryTransport {
+       public:
+        using RepositoryTransport::RepositoryTransport;
+        std::string missing;  // told to be missing though it must not be
+        bool too_few = false;
+        Result<std::vector<std::optional<std::string>>> fetch(
+            const std::vector<FileRequest> &requests) override {
+            auto answers = TRY(RepositoryTransport::fetch(requests));
+            for (std::size_t i = 0; i < requests.size(); ++i)
+                if (requests[i].path == missing) answers[i].reset();
+            if (too_few) answers.pop_back();
+            return answers;
+        }
+    } transport(repository);
+    TufUser user(repository);
+    const auto open = [&] {
+        return Client::open(transport, user.store, test_now(), user.options).value();
+    };
+    transport.too_few = true;
+    EXPECT_EQ(open().refresh().error().code, ErrorCode::internal);
+    transport.too_few = false;
+    transport.missing = "timestamp.json";
+    EXPECT_EQ(open().refresh().error().code, ErrorCode::registry_refused);
+    Client client = open();
+    transport.missing = "1.A.json";
+    ASSERT_TRUE(client.refresh());
+    EXPECT_EQ(client.list()->roles.back().error->code, ErrorCode::registry_refused);
+    const Target target = client.find("x").value().value();
+    transport.missing = client.location(target).value();
+    EXPECT_EQ(client.download({target}).error().code, ErrorCode::registry_refused);
+    transport.missing.clear();
+    transport.too_few = true;
+    EXPECT_EQ(client.download({target}).error().code, ErrorCode::registry_refused);
+}
+
 // --- downloads
 
 TEST(TufDownload, VerifiedContent) {

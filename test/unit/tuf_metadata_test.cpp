@@ -269,6 +269,10 @@ TEST(TufMetadata, InteroperableProfileTakesAnyNameAndKeyId) {
     root["keys"]["some id"] = test_key(1).public_key().json();
     EXPECT_FALSE(parse_root(file_of(root)));
     EXPECT_TRUE(parse_root(file_of(root), Profile::interoperable));
+    root["keys"]["some id"]["keyval"]["public"] = "00";
+    EXPECT_TRUE(parse_root(file_of(root), Profile::interoperable));
+    root["keys"]["some id"].erase("keyval");
+    EXPECT_FALSE(parse_root(file_of(root), Profile::interoperable));
 }
 
 TEST(TufMetadata, TheEnvelopeIsChecked) {

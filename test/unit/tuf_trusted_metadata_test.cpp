@@ -48,6 +48,23 @@ TEST_F(TufTrustedMetadata, OutOfOrderIsADefectOfTheCaller) {
               ErrorCode::internal);
 }
 
+TEST_F(TufTrustedMetadata, AnOlderSnapshotIsOnlyForComparison) {
+    const std::string older = file("1.snapshot.json");
+    repository_.publish_next();
+    TrustedMetadata trusted = open();
+    ASSERT_TRUE(trusted.update_timestamp(file("timestamp.json")));
+    EXPECT_FALSE(trusted.load_snapshot(older).value());
+    EXPECT_EQ(trusted.update_targets(file("1.targets.json"), "targets", "root").error().code,
+              ErrorCode::registry_malformed);
+    EXPECT_TRUE(trusted.update_snapshot(file("2.snapshot.json")));
+    EXPECT_TRUE(trusted.update_targets(file("2.targets.json"), "targets", "root"));
+    // one that is kept and expired is fetched again
+    repository_.snapshot.expires = test_now();
+    ++repository_.timestamp.version;
+    repository_.publish();
+    EXPECT_FALSE(trusted.load_snapshot(file("2.snapshot.json")).value());
+}
+
 TEST_F(TufTrustedMetadata, ARefusedFileChangesNothing) {
     TrustedMetadata trusted = open();
     ASSERT_TRUE(trusted.update_timestamp(file("timestamp.json")));
@@ -101,6 +118,11 @@ TEST_F(TufTrustedMetadata, ARoleIsCheckedForEachOfItsDelegators) {
     ASSERT_TRUE(trusted.update_targets(file("1.c.json"), "c", "a"));
     EXPECT_TRUE(trusted.has_targets("c", "a").value());
     EXPECT_EQ(trusted.has_targets("c", "b").error().code, ErrorCode::signature_invalid);
+
+    repository_.signers["c"] = {7, 8};
+    repository_.publish();
+    ASSERT_TRUE(trusted.update_targets(file("1.c.json"), "c", "a"));
+    EXPECT_TRUE(trusted.has_targets("c", "b").value());
 }
 
 TEST_F(TufTrustedMetadata, SuccinctRolesHaveTheNamesTheyHave) {

@@ -122,7 +122,7 @@ Result<std::string> sha256_hex(std::string_view bytes) {
     return digest.finish();
 }
 
-Result<PublicKey> PublicKey::from_json(const Json &json) {
+Result<PublicKey> PublicKey::without_material(const Json &json) {
     auto type = json_string(json, "keytype");
     auto scheme = json_string(json, "scheme");
     if (!type) return malformed_member(type.error());
@@ -145,20 +145,37 @@ Result<PublicKey> PublicKey::from_json(const Json &json) {
         key.id_ = *std::move(id);
     else
         return malformed("a public key is malformed", std::move(id).error().message + ".");
-    if (key.scheme_ == Scheme::unknown) return key;
+    return key;
+}
 
-    auto material = json_string(*value, "public");
+Result<void> PublicKey::read_material() {
+    if (scheme_ == Scheme::unknown) return {};
+    auto material = json_string(json_["keyval"], "public");
     if (!material) return malformed_member(material.error());
-    if (key.scheme_ == Scheme::ed25519) {
+    if (scheme_ == Scheme::ed25519) {
         auto bytes = bytes_from_hex(*material);
         if (!bytes || bytes->size() != crypto_sign_PUBLICKEYBYTES)
             return malformed("an Ed25519 key is not 64 hexadecimal digits");
-        key.identity_ = "ed25519:" + *std::move(bytes);
-    } else {
-        key.libcrypto_key_ = TRY(read_pem(*material));
-        key.identity_ = key.scheme_ == Scheme::ecdsa ? TRY(ecdsa_identity(key.libcrypto_key_.get()))
-                                                     : TRY(rsa_identity(key.libcrypto_key_.get()));
+        identity_ = "ed25519:" + *std::move(bytes);
+        return {};
     }
+    libcrypto_key_ = TRY(read_pem(*material));
+    identity_ = scheme_ == Scheme::ecdsa ? TRY(ecdsa_identity(libcrypto_key_.get()))
+                                         : TRY(rsa_identity(libcrypto_key_.get()));
+    return {};
+}
+
+Result<PublicKey> PublicKey::from_json(const Json &json) {
+    PublicKey key = TRY(without_material(json));
+    TRY(key.read_material());
+    return key;
+}
+
+Result<PublicKey> PublicKey::from_foreign_json(const Json &json) {
+    PublicKey key = TRY(without_material(json));
+    const auto read = key.read_material();
+    if (!read && read.error().code != ErrorCode::registry_malformed) return fail(read.error());
+    if (!read) key.scheme_ = Scheme::unknown;
     return key;
 }
 

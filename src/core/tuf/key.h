@@ -23,6 +23,9 @@ class PublicKey {
     // are kept but mean nothing. registry_malformed when a member is missing or when a key of a
     // known scheme cannot be read.
     static Result<PublicKey> from_json(const Json &json);
+    // The same, but key material that cannot be read makes a key that verifies nothing, as an
+    // unknown scheme does: others have published keys in other forms beside those that are used.
+    static Result<PublicKey> from_foreign_json(const Json &json);
     // `bytes`: 32.
     static Result<PublicKey> ed25519(std::string_view bytes);
 
@@ -41,6 +44,8 @@ class PublicKey {
     enum class Scheme { unknown, ed25519, ecdsa, rsa_pss };
 
     PublicKey() = default;
+    static Result<PublicKey> without_material(const Json &json);
+    Result<void> read_material();
 
     Scheme scheme_ = Scheme::unknown;
     std::string id_, identity_;

@@ -122,14 +122,12 @@ struct Signed {
 // How strictly metadata is read where the specification and what is in the field differ.
 enum class Profile {
     // As TUF's conformance suite wants it: any role and target name (they are encoded wherever they
-    // become a part of a URL or
-    // path; roles up to 200 bytes), and keys under any id (sigstore's root has one whose id is the
-    // digest of an earlier form of it).
-    // Thresholds are safe nevertheless, because they count key material.
+    // become a part of a URL or path; roles up to 200 bytes), and keys under any id (sigstore's
+    // root has one whose id is the digest of an earlier form of it). Thresholds are safe
+    // nevertheless, because they count key material.
     interoperable,
     // pgx's own registries: names out of A-Z a-z 0-9 . _ + - @ (targets also /) without components
-    // "", "." and "..", and the id of
-    // a key is the digest of its canonical form.
+    // "", "." and "..", and the id of a key is the digest of its canonical form.
     strict,
 };
 

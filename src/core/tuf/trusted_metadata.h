@@ -50,8 +50,8 @@ class TrustedMetadata {
     // Takes over a snapshot: the one that the timestamp names, in which no role is missing or
     // older.
     Result<void> update_snapshot(std::string_view bytes);
-    // A snapshot from the store; true when it is the one that the timestamp names, so that none
-    // has to be fetched. An older one is kept for comparison with the next.
+    // A snapshot from the store; true when it is the one that the timestamp names, so that none has
+    // to be fetched. An older one is kept for comparison with the next.
     Result<bool> load_snapshot(std::string_view bytes);
     bool has_snapshot() const { return snapshot_.has_value(); }
     const Snapshot &snapshot() const { return *snapshot_; }
