@@ -15,11 +15,10 @@
 
 #include "core/base/file_change.h"
 #include "core/base/names.h"
-#include "core/base/platform.h"
 #include "extension/bundle_registry.h"
 #include "extension/doctor.h"
-#include "extension/helper_process.h"
 #include "extension/inventory.h"
+#include "extension/refresh.h"
 #include "extension/result_set.h"
 #include "extension/settings.h"
 #include "extension/transaction.h"
@@ -237,14 +236,13 @@ Findings check_preload(Examination &examination) {
 Findings check_registries(Examination &examination) {
     std::vector<Finding> findings;
     // The cache may be deleted at any time; where nothing is set up, nothing is made.
-    if (TRY(real_file_system().info(examination.layout.root)))
+    if (TRY(real_file_system().info(examination.layout.root))) {
         TRY(real_file_system().make_directories(examination.layout.cache(), 0700));
-    else if (!pg::query("SELECT FROM pgx.registries LIMIT 1").empty())
+        TRY(real_file_system().make_directories(examination.layout.trust(), 0700));
+    } else if (!pg::query("SELECT FROM pgx.registries LIMIT 1").empty())
         return std::vector<Finding>{{"warning",
                                      "They were not asked, because pgx is not set up yet.",
                                      "SELECT pgx.setup();"}};
-    Platform platform = host_platform();
-    platform.postgres_major = examination.layout.postgres_major;
     for (const pg::Row &row : pg::query(
              "SELECT name, kind, source, state, enabled, pg_catalog.date_trunc('second', "
              "pg_catalog.now() OPERATOR(pg_catalog.-) refreshed_at)::pg_catalog.text,"
@@ -260,20 +258,9 @@ Findings check_registries(Examination &examination) {
             findings.push_back({"ok", who + "is in the catalog."});
             continue;
         }
-        // A refresh whose rows nobody keeps: reachable means that its metadata can be read and
-        // verified.
-        const Json request = {{"op", "refresh"},
-                              {"platform", to_json(platform)},
-                              {"cache", examination.layout.cache()},
-                              {"extension_names", "auto"},
-                              {"registry",
-                               {{"name", *row[0]},
-                                {"kind", *row[1]},
-                                {"source", row[2].value_or("")},
-                                {"state", row[3].value_or("")}}}};
-        Result<Json> answer = run_helper(request, examination.progress);
+        const Result<void> answer = check_registry_readable(*row[0], examination.progress);
         if (!answer) {
-            if (answer.error().code == ErrorCode::cancelled) return fail(std::move(answer).error());
+            if (answer.error().code == ErrorCode::cancelled) return fail(answer.error());
             const Error &error = answer.error();
             findings.push_back({"error",
                                 who + "cannot be used: " + error.message + ". " + error.detail,

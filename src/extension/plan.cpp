@@ -114,9 +114,16 @@ Result<void> Planner::consider(const Wish &wish, std::vector<Chosen> &chosen) {
         if (satisfied->by != Satisfied::By::installed) return {};
         return consider_requirements(satisfied->package, chosen);
     }
-    Result<Release> release = find_release(from_same_registry(wish), progress_);
+    const Wish bound = from_same_registry(wish);
+    Result<Release> release = find_release(bound, progress_);
     if (!release) {
         Error error = std::move(release).error();
+        if (bound.registry && !wish.registry)
+            if (const Result<Release> other = find_release(wish, progress_))
+                error.hint = "What is installed is from registry \"" + *bound.registry +
+                             "\"; another one has it: pgx.install('" + wish.name +
+                             (wish.version ? "', version => '" + *wish.version : "") +
+                             "', registry => '" + other->registry + "').";
         if (!wish.required_by.empty() && error.code == ErrorCode::unknown_package) {
             error.code = ErrorCode::dependency_missing;
             error.detail = "Extension \"" + wish.required_by + "\" requires \"" + wish.name +

@@ -56,6 +56,30 @@ Json known_parts(const std::string &registry) {
     return parts;
 }
 
+struct KnownRegistry {
+    std::string name, kind, source, root;
+};
+
+// `state` is that of the rows at hand.
+Json refresh_request(const KnownRegistry &registry, const std::string &state, bool extension_names,
+                     const DirectoryLayout &layout) {
+    Platform platform = host_platform();
+    platform.postgres_major = layout.postgres_major;
+    return {{"op", "refresh"},
+            {"platform", to_json(platform)},
+            {"cache", layout.cache()},
+            {"trust", layout.trust()},
+            {"extension_names", extension_names ? "always" : "auto"},
+            {"registry",
+             {{"name", registry.name},
+              {"kind", registry.kind},
+              {"source", registry.source},
+              {"root", registry.root},
+              {"headers", registry_headers(registry.name)},
+              {"parts", known_parts(registry.name)},
+              {"state", state}}}};
+}
+
 // New rows in the place of old ones: all at once, or part by part for kinds whose catalog has
 // parts, so that a change in a large registry touches few rows.
 class Replacement {
@@ -149,21 +173,9 @@ Result<RefreshReport> refresh_registry(const std::string &name, bool extension_n
         pg::execute("DELETE FROM pgx.registry_parts WHERE registry OPERATOR(pg_catalog.=) $1",
                     {name});
     TRY(make_directories(real_file_system(), layout));
-    Platform platform = host_platform();
-    platform.postgres_major = layout.postgres_major;
-    const Json request = {{"op", "refresh"},
-                          {"platform", to_json(platform)},
-                          {"cache", layout.cache()},
-                          {"trust", layout.trust()},
-                          {"extension_names", extension_names ? "always" : "auto"},
-                          {"registry",
-                           {{"name", name},
-                            {"kind", kind},
-                            {"source", rows[0][1].value_or("")},
-                            {"root", rows[0][4].value_or("")},
-                            {"headers", registry_headers(name)},
-                            {"parts", known_parts(name)},
-                            {"state", has_rows ? rows[0][2].value_or("") : ""}}}};
+    const Json request =
+        refresh_request({name, kind, rows[0][1].value_or(""), rows[0][4].value_or("")},
+                        has_rows ? rows[0][2].value_or("") : "", extension_names, layout);
 
     Replacement replacement(name);
     Result<Json> result =
@@ -209,6 +221,19 @@ Result<RefreshReport> refresh_registry(const std::string &name, bool extension_n
     report.packages = std::stoull(rows.at(0)[0].value_or("0"));
     report.milliseconds = milliseconds_since(start);
     return report;
+}
+
+Result<void> check_registry_readable(const std::string &name, ProgressSlot &progress) {
+    const std::vector<pg::Row> rows = pg::query(
+        "SELECT kind, source, root, state FROM pgx.registries WHERE name OPERATOR(pg_catalog.=) $1",
+        {name});
+    if (rows.empty())
+        return fail(ErrorCode::unknown_registry, "registry \"" + name + "\" does not exist");
+    (void)TRY(run_helper(refresh_request({name, rows[0][0].value_or(""), rows[0][1].value_or(""),
+                                          rows[0][2].value_or("")},
+                                         rows[0][3].value_or(""), false, directory_layout()),
+                         progress));
+    return {};
 }
 
 Result<std::vector<std::string>> enabled_registries() {

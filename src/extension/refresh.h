@@ -26,6 +26,9 @@ void insert_releases(const std::string &registry, const std::string &rows);
 Result<RefreshReport> refresh_registry(const std::string &name, bool extension_names,
                                        ProgressSlot &progress);
 
+// Whether its metadata can be read and verified: a refresh whose rows nobody keeps.
+Result<void> check_registry_readable(const std::string &name, ProgressSlot &progress);
+
 // The names of the enabled registries by falling priority. If there is no registry at all, adds
 // "system" first and says so.
 Result<std::vector<std::string>> enabled_registries();

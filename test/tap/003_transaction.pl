@@ -108,7 +108,9 @@ subtest 'an extension that is used when its files go away' => sub {
 subtest 'a newer version, and back' => sub {
     $server->add_registry('testing', priority => 400);
     my $before = $server->state;
-    my $new = q{pgx.install('color', version => '2.0.0-1')};
+    $server->refuses('from another registry only when it is named', q{SELECT pgx.install('color', version => '2.0.0-1')},
+        { sqlstate => '42704', message => qr/no version "2\.0\.0-1"/, hint => qr/registry => 'testing'/ });
+    my $new = q{pgx.install('color', version => '2.0.0-1', registry => 'testing')};
     my ($status, $out, $err) = $node->psql('postgres', "BEGIN; SELECT action FROM $new; CREATE EXTENSION color; SELECT color_version(); ROLLBACK;");
     is($out, "updated\n2.0", 'within the transaction it is the new one') or diag($err);
     is_deeply($server->state, $before, 'after ROLLBACK the old one, byte for byte');
