@@ -10,6 +10,7 @@
 
 #include "bundle_builder.h"
 #include "faulty_file_system.h"
+#include "silent_reporter.h"
 #include "test_library.h"
 
 namespace pgx {
@@ -18,18 +19,6 @@ namespace {
 using Strings = std::vector<std::string>;
 
 const std::string share = "pgsql/share/extension/";
-
-class SilentReporter : public Reporter {
-   public:
-    void progress(std::string_view, std::string_view, std::uint64_t done,
-                  std::uint64_t total) override {
-        EXPECT_LE(done, total);
-        ++reports;
-    }
-    void notice(std::string_view, std::string_view, std::string_view) override {}
-    void releases(Json, std::string_view) override {}
-    int reports = 0;
-};
 
 class UnpackBundleTest : public ::testing::Test {
    protected:

@@ -71,11 +71,23 @@ std::string without_prefix(std::string_view package, unsigned major) {
     return std::string(package);
 }
 
+// "3.6.4+dfsg": Debian took something out of the source that it may not distribute. Any other
+// suffix may be what tells two versions apart.
+std::string without_repacking(std::string version) {
+    const std::size_t plus = version.rfind('+');
+    if (plus == std::string::npos) return version;
+    const std::string_view suffix = std::string_view(version).substr(plus + 1);
+    const bool repacked =
+        suffix.starts_with("dfsg") || suffix.starts_with("ds") || suffix.starts_with("repack");
+    if (repacked) version.erase(plus);
+    return version;
+}
+
 Meta suggestions(const Deb822Stanza &control, unsigned major) {
     Meta meta;
     meta.name = without_prefix(control.get("Package"), major);
-    meta.version =
-        to_semantic_version(upstream_version(control.get("Version"))).value_or(std::string());
+    meta.version = to_semantic_version(without_repacking(upstream_version(control.get("Version"))))
+                       .value_or(std::string());
     const std::string_view description = control.get("Description");
     const std::size_t end = std::min(description.find('\n'), description.size());
     meta.abstract = trimmed(description.substr(0, end));

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "core/registry/control_file.h"
-#include "core/registry/deb822.h"
 
 namespace pgx {
 
@@ -17,7 +16,7 @@ constexpr std::string_view key = "module_pathname";
 // Where in a line the value's prefix is, npos when the line is not one that sets it so.
 std::size_t find_prefix(std::string_view line) {
     std::size_t at = std::min(line.find_first_not_of(" \t"), line.size());
-    if (!equal_without_case(line.substr(at, key.size()), key)) return std::string_view::npos;
+    if (!line.substr(at).starts_with(key)) return std::string_view::npos;
     at = line.find_first_not_of(" \t", at + key.size());
     if (at == std::string_view::npos) return at;
     if (line[at] == '=') at = line.find_first_not_of(" \t", at + 1);

@@ -216,6 +216,20 @@ class Packer {
         return inspection_.extensions.size() == 1 ? &inspection_.extensions.front() : nullptr;
     }
 
+    // Of a package with several extensions. Debian's "postgis-3" is named after one of them, and
+    // lets several of its major versions be installed.
+    std::string suggested_name() const {
+        const std::string &name = source_.suggested.name;
+        const std::size_t dash = name.rfind('-');
+        if (dash == std::string::npos) return name;
+        const std::string base = name.substr(0, dash);
+        const bool versioned = name.find_first_not_of("0123456789", dash + 1) == std::string::npos;
+        const bool known =
+            std::ranges::find(inspection_.extensions, base, &ReceiptExtension::name) !=
+            inspection_.extensions.end();
+        return versioned && known ? base : name;
+    }
+
     Result<void> find_name() {
         const Meta *given = options_.meta ? &*options_.meta : nullptr;
         std::string &name = name_.name;
@@ -223,7 +237,7 @@ class Packer {
         if (name.empty() && given != nullptr) name = given->name;
         if (name.empty() && inspection_.extensions.size() == 1)
             name = inspection_.extensions.front().name;
-        if (name.empty()) name = source_.suggested.name;
+        if (name.empty()) name = suggested_name();
         if (name.empty() && inspection_.extensions.empty() && inspection_.modules.size() == 1)
             name = library_name(file_name(inspection_.modules.front().path));
         if (name.empty()) {
