@@ -449,14 +449,15 @@ CREATE FUNCTION pgx.install_bundle(bundle bytea, signature text DEFAULT NULL, al
 COMMENT ON FUNCTION pgx.install_bundle(bytea, text, boolean) IS 'installs a bundle that is given as bytes, by its minisign signature';
 
 -- The caller''s right to read files on the server is what counts, so nothing here has the owner''s.
-CREATE FUNCTION pgx.install_bundle(path text, allow_unsigned boolean DEFAULT false) RETURNS SETOF pgx.installation
+CREATE FUNCTION pgx.install_bundle(path text, signature text DEFAULT NULL, allow_unsigned boolean DEFAULT false) RETURNS SETOF pgx.installation
     LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT * FROM pgx.install_bundle(pg_read_binary_file(path),
-                                     CASE WHEN (pg_stat_file(path || '.minisig', true)).size IS NOT NULL
+                                     CASE WHEN signature IS NOT NULL THEN signature
+                                          WHEN (pg_stat_file(path || '.minisig', true)).size IS NOT NULL
                                           THEN pg_read_file(path || '.minisig') END,
                                      allow_unsigned)
 $$;
-COMMENT ON FUNCTION pgx.install_bundle(text, boolean) IS 'installs a bundle in a file on the server, by the signature in the file beside it (.minisig)';
+COMMENT ON FUNCTION pgx.install_bundle(text, text, boolean) IS 'installs a bundle in a file on the server, by the signature in the file beside it (.minisig)';
 
 CREATE FUNCTION pgx.install_sql(name text, version text, script text, comment text DEFAULT '', requires text[] DEFAULT '{}',
                                 from_version text DEFAULT NULL, superuser boolean DEFAULT false) RETURNS SETOF pgx.installation
@@ -619,7 +620,7 @@ REVOKE EXECUTE ON FUNCTION
     pgx.trust_key(text, text),
     pgx.distrust_key(text),
     pgx.install_bundle(bytea, text, boolean),
-    pgx.install_bundle(text, boolean),
+    pgx.install_bundle(text, text, boolean),
     pgx.install_sql(text, text, text, text, text[], text, boolean),
     pgx.update(text),
     pgx.update(),

@@ -8,8 +8,10 @@ use PgxPublish;
 use PgxTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes ();
 
 my $server = PgxTest->new('registry');
+$server->sql('SELECT pgx.setup()');
 my $acme = PgxPublish->new($server, 'acme')->init;
 $acme->publish($acme->bundle('ledger', '1.0.0'), $acme->bundle('journal', '2.0.0', requires => 'ledger'));
 
@@ -32,15 +34,15 @@ subtest 'a registry is a URL and a fingerprint' => sub {
     $server->refuses('the name of the registry of bundles', "SELECT pgx.add_registry('bundles', '$url', root => '" . $acme->root . "')",
         { sqlstate => '42602', message => qr/reserved/, hint => qr// });
 
-    (my $wrong = $acme->root) =~ tr/0-9a-f/1-9a-f0/;
+    my $wrong = 'sha256:' . ('0' x 64);
     $server->sql("SELECT pgx.add_registry('acme', '$url', root => '$wrong')");
     $server->refuses('another fingerprint than the registry has', "SELECT pgx.refresh('acme')",
         { sqlstate => 'PX007', message => qr/could not refresh registry "acme"/ });
     $server->sql("SELECT pgx.alter_registry('acme', root => '" . $acme->root . "')");
-    is(refresh(), 'updated|2|' . (split /\|/, refresh_requests())[2], 'the right one');
+    like(refresh(), qr/^updated\|2\|/, 'the right one');
+    $server->sql("SELECT pgx.alter_registry('acme', source => '$url')");
+    like(refresh(), qr/^updated\|2\|/, 'and once more, with nothing forgotten but the rows');
 };
-
-sub refresh_requests { $server->sql("SELECT pgx.alter_registry('acme', source => '" . $acme->url . "')"); return refresh(); }
 
 subtest 'what it offers' => sub {
     is($server->sql(q{SELECT name, version, package, registry FROM pgx.available()}), "journal|2.0.0|journal|acme\nledger|1.0.0|ledger|acme",
@@ -134,9 +136,12 @@ subtest 'a private registry' => sub {
     {
         unlike(slurp_file($place), qr/let-me-in/, "no token in $place");
     }
-    my ($status, $out, $err) = $server->{node}->psql('postgres',
-        q{SELECT pgx.alter_registry('acme', headers => '{"Authorization": "Bearer let-me-in"}'), query FROM pg_stat_activity WHERE pid = pg_backend_pid()});
-    unlike("$out$err", qr/let-me-in/, 'nor in pg_stat_activity');
+    my $session = $server->{node}->background_psql('postgres');
+    $session->query_safe(q{SELECT pgx.alter_registry('acme', headers => '{"Authorization": "Bearer let-me-in"}') FROM (VALUES ('let-me-in')) AS v});
+    is($server->sql(q{SELECT query FROM pg_stat_activity WHERE query LIKE '%secrets of pgx%' AND pid <> pg_backend_pid()}),
+        '<a statement with secrets of pgx>', 'pg_stat_activity does not show the statement');
+    is($server->sql(q{SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%let-me%' AND pid <> pg_backend_pid()}), '0', 'nowhere');
+    $session->quit;
     $server->sql("SELECT pgx.alter_registry('acme', source => '" . $acme->url . "', headers => '{}')");
     is($server->sql('SELECT count(*) FROM pgx.registry_headers'), '0', 'forgotten');
     refresh();
@@ -204,7 +209,7 @@ subtest 'old metadata again' => sub {
 
 subtest 'a catalog or bundle that is not what was signed' => sub {
     $acme->publish($acme->bundle('wrench', '1.0.0'));
-    my ($shard) = sort { -M $a <=> -M $b } glob $acme->folder . '/targets/catalog/*.json.zst';
+    my ($shard) = sort { (Time::HiRes::stat($b))[9] <=> (Time::HiRes::stat($a))[9] } glob $acme->folder . '/targets/catalog/*.json.zst';
     my $undo = with_change($shard, sub { substr($_, 20, 1) ^= "\x01" });
     $server->refuses('a part of the catalog', q{SELECT pgx.refresh('acme')}, { sqlstate => 'PX007', message => qr/could not refresh/ });
     $undo->();

@@ -8,6 +8,7 @@
 #include "core/bundle/minisign.h"
 #include "core/bundle/semantic_version.h"
 #include "core/bundle/signed_comment.h"
+#include "core/registry/inspect.h"
 
 namespace pgx {
 
@@ -94,6 +95,14 @@ Result<Json> pack_sql(const PackSqlJob &job, FileSystem &fs) {
         return fail(ErrorCode::invalid_argument,
                     "\"" + job.version + "\" cannot be the version of a bundle",
                     "A version has up to three numbers, as in \"1.2.3\".");
+    std::vector<std::string> names;
+    for (const auto &[name, text] : job.scripts) names.push_back(name);
+    if (scripts_to_create(job.name, job.version, names).empty())
+        return fail(ErrorCode::control_file_invalid,
+                    "no scripts lead to version \"" + job.version + "\" of \"" + job.name + "\"",
+                    "There is neither one that creates it nor one that leads there from a version "
+                    "that can be created.",
+                    "Install the script of the version that it updates from first.");
     const std::string directory = job.path + ".d";
     TRY(fs.make_directory(directory, 0700));
     BundleContent content;
