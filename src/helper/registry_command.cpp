@@ -46,11 +46,9 @@ int run_registry(const Arguments &arguments) {
         if (given->operands.size() < action.least_operands ||
             given->operands.size() > std::min(action.most_operands, any_number))
             return complain("usage: pgx " + synopsis);
-        auto status = action.run(*given);
-        if (status) return *status;
-        Error error = std::move(status.error());
-        if (error.hint.empty()) error.hint = error_info(error.code).remedy;
-        return report(error);
+        // The table's remedies are for people at a database; what helps here is said in place.
+        const auto status = action.run(*given);
+        return status ? *status : report(status.error());
     }
     const std::vector<std::string> near = near_names(arguments[0], names);
     return complain("\"pgx registry\" has no action \"" + std::string(arguments[0]) + "\"" +

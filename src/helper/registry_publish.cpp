@@ -31,10 +31,10 @@ Result<int> init(const ParsedArguments &given) {
     auto made = initialize_registry(fs, folder, keys, lifetimes, now, passphrase);
     ::sodium_memzero(passphrase.data(), passphrase.size());
     if (!made) return fail(std::move(made.error()));
-    std::printf("registry     %s\n", folder.root.c_str());
+    std::printf("registry       %s\n", folder.root.c_str());
     for (const auto &[role, path] : made->key_files)
-        std::printf("%-12s %s\n", ("key " + role.substr(0, 8)).c_str(), path.c_str());
-    std::printf("fingerprint  %s\n\n", tuf::format_fingerprint(made->fingerprint).c_str());
+        std::printf("%-14s %s\n", (role + " key").c_str(), path.c_str());
+    std::printf("fingerprint    %s\n\n", tuf::format_fingerprint(made->fingerprint).c_str());
     print_publication(made->publication, now);
     std::printf(
         "\nKeep a copy of the keys elsewhere, and take the one of the root off this machine: "
@@ -123,6 +123,8 @@ Result<int> sign(const ParsedArguments &given) {
     if (renewal.files_deleted > 0)
         std::printf("%llu files of former generations deleted\n",
                     static_cast<unsigned long long>(renewal.files_deleted));
+    if (renewal.publication.roles.empty() && renewal.files_deleted == 0 && renewal.left.empty())
+        std::printf("Nothing is due.\n");
     int status = 0;
     for (const auto &[publisher, error] : renewal.refused) {
         std::fprintf(stderr,

@@ -1,4 +1,5 @@
 // registry_read.cpp - looking through a registry, and copying one.
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 
@@ -12,11 +13,26 @@ namespace {
 
 std::string number(std::uint64_t count) { return std::to_string(count); }
 
+// The sixteen lists of shards are told as one, by the one that expires first.
 void print_roles(const RegistryCheck &result, tuf::Time now) {
-    std::printf("\n%-24s  %7s  %9s  %s\n", "role", "version", "signers", "valid until");
-    for (const CheckedRole &role : result.roles)
+    std::vector<CheckedRole> roles;
+    std::size_t bins = 0;
+    for (const CheckedRole &role : result.roles) {
+        if (!role.name.starts_with("bin-")) {
+            roles.push_back(role);
+        } else if (++bins == 1) {
+            roles.push_back(role);
+        } else {
+            CheckedRole &all = roles.back();
+            all.name = "bin-0 to bin-f";
+            all.version = std::max(all.version, role.version);
+            all.expires = std::min(all.expires, role.expires);
+        }
+    }
+    std::printf("\n%-24s  %7s  %7s  %s\n", "role", "version", "signers", "valid until");
+    for (const CheckedRole &role : roles)
         std::printf(
-            "%-24s  %7s  %9s  %s\n", role.name.c_str(),
+            "%-24s  %7s  %7s  %s\n", role.name.c_str(),
             role.signed_yet ? number(role.version).c_str() : "",
             (number(role.threshold) + " of " + number(role.keys)).c_str(),
             role.signed_yet ? describe_expiry(role.expires, now).c_str() : "nothing published yet");

@@ -179,8 +179,10 @@ std::vector<RegistryAction> rights_actions() {
           expires_option},
          sign_root_file},
         {"delegate",
-         "delegate DIR PUBLISHER --key PUBLIC... --packages PATTERN...",
-         "Lets a publisher sign packages with such names himself, and nobody else.",
+         "delegate DIR PUBLISHER --key FILE... --packages PATTERN...",
+         "Lets a publisher sign packages with such names himself, and nobody else.\n\n"
+         "Give --key and --packages once for each key and pattern. Rights that he had are "
+         "replaced.",
          2,
          2,
          {{"--key", "FILE", "a public key of the publisher", true},

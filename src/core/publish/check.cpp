@@ -44,7 +44,6 @@ class Checker {
 
    private:
     void defect(Error error) {
-        if (error.hint.empty()) error.hint = error_info(error.code).remedy;
         result_.findings.push_back(
             {true, std::move(error.message), std::move(error.detail), std::move(error.hint)});
     }

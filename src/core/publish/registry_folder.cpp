@@ -65,20 +65,22 @@ Result<std::vector<std::optional<std::string>>> FolderTransport::fetch(
     return answers;
 }
 
-Result<RegistryLock> RegistryLock::take(const std::string &directory) {
+Result<RegistryLock> RegistryLock::take(const std::string &directory,
+                                        std::chrono::milliseconds patience) {
     // On the folder itself: a file for it would be published.
     const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor < 0)
         return fail(system_error("could not open the registry \"" + directory + "\"", errno));
     RegistryLock lock(descriptor);
-    for (int tries = 0; ::flock(descriptor, LOCK_EX | LOCK_NB) != 0; ++tries) {
+    constexpr std::chrono::milliseconds pause(100);
+    for (auto waited = pause; ::flock(descriptor, LOCK_EX | LOCK_NB) != 0; waited += pause) {
         if (errno != EWOULDBLOCK && errno != EINTR)
             return fail(system_error("could not lock the registry \"" + directory + "\"", errno));
-        if (tries == 50)
+        if (waited > patience)
             return fail(ErrorCode::wrong_state,
                         "another program is publishing in \"" + directory + "\"", {},
                         "Try again when it has ended.");
-        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        std::this_thread::sleep_for(pause);
     }
     return lock;
 }

@@ -10,6 +10,7 @@
 // finds what it names.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -72,8 +73,9 @@ class FolderTransport : public tuf::Transport {
 // until it is destroyed, or the process ends.
 class RegistryLock {
    public:
-    // wrong_state when somebody else holds it; waits a few seconds before.
-    static Result<RegistryLock> take(const std::string &directory);
+    // wrong_state when somebody else still holds it after that time.
+    static Result<RegistryLock> take(const std::string &directory,
+                                     std::chrono::milliseconds patience = std::chrono::seconds(5));
     RegistryLock(RegistryLock &&other) noexcept : descriptor_(other.descriptor_) {
         other.descriptor_ = -1;
     }
