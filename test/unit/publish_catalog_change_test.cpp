@@ -106,7 +106,7 @@ TEST_F(CatalogChangeTest, ShardsGrowInOneGeneration) {
     struct {
         int packages;
         unsigned bits;
-    } const table[] = {{100, 0}, {101, 1}, {200, 1}, {201, 2}, {1700, 5}};
+    } const table[] = {{100, 0}, {101, 1}, {200, 1}, {320, 2}, {1700, 5}};
     int have = 0;
     std::uint64_t timestamp = 1;
     for (const auto &row : table) {

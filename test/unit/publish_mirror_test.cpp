@@ -222,7 +222,7 @@ TEST_F(MirrorTest, NoWayBack) {
     ASSERT_FALSE(lost);
     EXPECT_EQ(lost.error().code, ErrorCode::metadata_rolled_back);
     EXPECT_EQ(copy_client().releases(),
-              (Strings{"other@1.0.0", "third@1.0.0", "thing@2.0.0", "thing@1.0.0"}));
+              (Strings{"other@1.0.0", "thing@2.0.0", "thing@1.0.0", "third@1.0.0"}));
 }
 
 TEST_F(MirrorTest, EveryFault) {

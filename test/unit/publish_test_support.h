@@ -178,6 +178,9 @@ class PublishTest : public ::testing::Test {
         const ClientView view = client();
         EXPECT_EQ(view.error, "");
         EXPECT_EQ(view.releases(), wanted);
+        expect_bundles(view);
+    }
+    void expect_bundles(const ClientView &view) {
         for (const auto &[name, package] : view.packages)
             for (const CatalogRelease &release : package.releases)
                 for (const CatalogArtifact &artifact : release.artifacts) {

@@ -88,6 +88,9 @@ class Generation {
     // The same to be changed; it gets a new version in the next generation.
     Result<tuf::Targets *> change(const std::string &name);
     bool changes(const std::string &name) const { return changed_.contains(name); }
+    // Whether one of the four roles of the root has other keys in the next generation than those
+    // that the present one is signed with.
+    bool changes_keys(const std::string &name) const;
     // Whether role() has a version that the snapshot does not name yet.
     bool is_pending(const std::string &name) const { return pending_.contains(name); }
     // Leaves a version that is_pending() to a later generation.
@@ -134,7 +137,6 @@ class Generation {
                                       const tuf::Fingerprint &fingerprint);
     Result<void> adopt_root(const tuf::Root &root);
     Result<void> share_targets_keys();
-    bool changes_keys(const std::string &role) const;
     Result<void> load(const std::string &name);
     Result<void> load_publisher(const std::string &name);
     Result<void> sign_roles(KeyFolder &keys, const Lifetimes &lifetimes, tuf::Time now,

@@ -24,12 +24,20 @@ Result<void> KeyFolder::add(const std::string &path) {
 }
 
 Result<tuf::PublicKey> KeyFolder::generate(const std::string &name, const std::string &passphrase) {
-    if (!TRY(fs_->info(directory_))) TRY(fs_->make_directories(directory_, 0700));
+    if (!TRY(fs_->info(directory_))) {
+        TRY(fs_->make_directories(directory_, 0700));
+        TRY(fs_->sync_directory(parent_path(directory_)));
+    }
     std::string path = join_path(directory_, name + ".key");
     for (int number = 2; TRY(fs_->info(path)).has_value(); ++number)
         path = join_path(directory_, name + "-" + std::to_string(number) + ".key");
     auto key = std::make_unique<tuf::SecretKey>(TRY(tuf::SecretKey::generate()));
-    TRY(tuf::write_secret_key(*fs_, path, *key, passphrase));
+    auto written = tuf::write_secret_key(*fs_, path, *key, passphrase);
+    if (!written) {
+        // Half a key would be in everybody's way.
+        (void)fs_->unlink(path);
+        return fail(std::move(written.error()));
+    }
     const tuf::PublicKey public_key = key->public_key();
     files_.emplace(public_key.id(), path);
     keys_.emplace(public_key.id(), std::move(key));

@@ -41,7 +41,8 @@ class Renewer {
 
     // Whether the role is to be renewed, and can be.
     bool due(const std::string &name, tuf::Time expires, const tuf::Role &role) {
-        if (!lifetimes_.is_due(name, expires, now_)) return false;
+        const bool keys_changed = name != "root" && generation_.changes_keys(name);
+        if (!keys_changed && !lifetimes_.is_due(name, expires, now_)) return false;
         return usable(name, expires, role);
     }
 
