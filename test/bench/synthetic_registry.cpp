@@ -27,8 +27,7 @@ Result<ReleaseToAdd> make_release(const std::string &name, std::uint64_t number,
     made.package = name;
     const std::size_t count = std::size(words);
     made.about.summary = std::string("Functions for ") + words[number % count] + " and " +
-                         words[number / count % count] + " data, number " +
-                         std::to_string(number);
+                         words[number / count % count] + " data, number " + std::to_string(number);
     made.about.description = made.about.summary + ". Made up to measure registries with.";
     made.about.homepage = "https://example.org/" + name;
     made.about.license = "PostgreSQL";
@@ -73,8 +72,7 @@ Result<int> run(const std::vector<std::string> &arguments) {
     } else {
         std::uint64_t packages = 0;
         const std::string &text = arguments[2];
-        const auto [end, error] =
-            std::from_chars(text.data(), text.data() + text.size(), packages);
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), packages);
         if (error != std::errc{} || end != text.data() + text.size())
             return fail(ErrorCode::invalid_argument, "invalid number \"" + text + "\"");
         const NewRegistry made = TRY(initialize_registry(fs, folder, keys, lifetimes, now));

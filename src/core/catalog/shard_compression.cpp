@@ -40,10 +40,11 @@ Result<std::string> compress_shard(std::string_view text) {
     if (!writer || !entry) return failed();
     archive_entry_set_filetype(entry.get(), AE_IFREG);
     archive_entry_set_size(entry.get(), static_cast<la_int64_t>(text.size()));
-    // One thread and a fixed level, so that the same text gives the same bytes.
+    // One thread and a fixed level, so that the same text gives the same bytes. Level 19 makes a
+    // shard 4 % smaller, but takes 90 MB and 25 times as long, most of it for clearing memory.
     if (archive_write_set_format_raw(writer.get()) != ARCHIVE_OK ||
         archive_write_add_filter_zstd(writer.get()) != ARCHIVE_OK ||
-        archive_write_set_filter_option(writer.get(), "zstd", "compression-level", "19") !=
+        archive_write_set_filter_option(writer.get(), "zstd", "compression-level", "9") !=
             ARCHIVE_OK ||
         archive_write_set_bytes_per_block(writer.get(), 0) != ARCHIVE_OK ||
         archive_write_open(writer.get(), &output, nullptr, append, nullptr) != ARCHIVE_OK ||
