@@ -74,6 +74,7 @@ TEST_F(MinisignTest, SignedAndVerified) {
     EXPECT_EQ(verified->trusted_comment, "name=x version=1.0.0");
     EXPECT_EQ(verified->key, key_.public_key());
     EXPECT_TRUE(verify(sign("")));
+    EXPECT_TRUE(verify(sign("timestamp:1\tfile:x\thashed")));
     EXPECT_TRUE(verify(sign("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\x98")));
     EXPECT_TRUE(verify(sign(std::string(8192, 'x'))));
     std::string without_newline = sign();

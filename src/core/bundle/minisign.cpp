@@ -99,12 +99,13 @@ std::size_t sequence_length(std::string_view text) {
     return overlong || surrogate || too_large ? 0 : length;
 }
 
-// UTF-8 without control characters, which could make a terminal show something else.
+// UTF-8 without control characters, which could make a terminal show something else; but for the
+// tab, which minisign itself writes.
 bool is_printable(std::string_view text) {
     while (!text.empty()) {
         const std::size_t length = sequence_length(text);
         const auto first = static_cast<unsigned char>(text.front());
-        if (length == 0 || first < 0x20 || first == 0x7f) return false;
+        if (length == 0 || (first < 0x20 && first != '\t') || first == 0x7f) return false;
         if (first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0) return false;  // C1
         text.remove_prefix(length);
     }
@@ -396,7 +397,7 @@ Result<std::string> minisign_sign(FileSystem &fs, const std::string &path,
     TRY(start());
     if (trusted_comment.size() > longest_trusted_comment || !is_printable(trusted_comment))
         return fail(ErrorCode::invalid_argument, "invalid trusted comment",
-                    "It has at most 8192 bytes of UTF-8 without control characters.");
+                    "It has at most 8192 bytes of UTF-8, without control characters but the tab.");
     const Hash hash = TRY(hash_of_file(fs, path));
     Signature signature{}, global{};
     crypto_sign_detached(signature.data(), nullptr, hash.data(), hash.size(), key.key_.data());

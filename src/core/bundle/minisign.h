@@ -76,7 +76,8 @@ class MinisignSecretKey {
 };
 
 // The signature file for the file at `path`. invalid_argument: the trusted comment is longer than
-// 8192 bytes, not UTF-8, or has control characters.
+// 8192 bytes, not UTF-8, or has control characters other
+// than the tab.
 Result<std::string> minisign_sign(FileSystem &fs, const std::string &path,
                                   const MinisignSecretKey &key, std::string_view trusted_comment);
 

@@ -30,7 +30,7 @@ Result<void> check_signed_comment(std::string_view comment, const BundleName &na
     std::map<std::string, std::string, std::less<>> words;
     std::string_view rest = comment;
     while (!rest.empty()) {
-        const std::size_t end = std::min(rest.find(' '), rest.size());
+        const std::size_t end = std::min(rest.find_first_of(" \t"), rest.size());
         const std::string_view word = rest.substr(0, end);
         rest.remove_prefix(std::min(end + 1, rest.size()));
         const std::size_t equals = word.find('=');

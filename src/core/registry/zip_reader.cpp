@@ -61,6 +61,7 @@ class ZipReader : public ArchiveReader {
         unread_ = false;
         return context_.read(zip_.get(), size_, [&](std::string_view bytes) -> Result<void> {
             TRY(count(bytes.size()));
+            furthest_ = std::max(furthest_, at_);
             return sink(bytes);
         });
     }
@@ -132,8 +133,6 @@ class ZipReader : public ArchiveReader {
         auto count = self.file_->read(self.input_.data(), self.input_.size());
         if (!count) return self.context_.refuse(handle, std::move(count.error()));
         self.at_ += *count;
-        // The directory is read first; what is told as progress is how far the files have come.
-        if (self.unread_ || self.entries_ > 0) self.furthest_ = std::max(self.furthest_, self.at_);
         *data = self.input_.data();
         return static_cast<la_ssize_t>(*count);
     }
@@ -160,7 +159,7 @@ class ZipReader : public ArchiveReader {
     std::vector<char> input_;
     ArchivePointer zip_;
     std::uint64_t at_ = 0;        // where in the file
-    std::uint64_t furthest_ = 0;  // that it has been
+    std::uint64_t furthest_ = 0;  // that content has been read from
     std::uint64_t entries_ = 0;
     std::uint64_t total_ = 0;  // bytes of content
     std::uint64_t size_ = 0;   // of the last entry
