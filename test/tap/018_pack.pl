@@ -111,8 +111,8 @@ subtest 'a PGXS folder, twice' => sub {
 };
 
 subtest 'a server installs it' => sub {
-    is($server->sql("SELECT extension, action, version FROM pgx.install_bundle('$bundle', allow_unsigned => true)"),
-        'packed|installed|1.0', 'install_bundle()');
+    is($server->sql("SELECT action, version FROM pgx.install_bundle('$bundle', allow_unsigned => true) WHERE extension = 'packed'"),
+        'installed|1.0', 'install_bundle()');
     is($server->sql('CREATE EXTENSION packed; SELECT packed_answer(100)'), '45', 'it works');
     $server->sql('DROP EXTENSION packed');
     $server->sql("SELECT pgx.remove('packed')");
@@ -164,7 +164,7 @@ subtest 'signed, and checked by minisign' => sub {
     $server->fails('a server that does not know the key', "SELECT pgx.install_bundle('$file')",
         { sqlstate => 'PX005', message => qr// });
     $server->sql("SELECT pgx.trust_key('tester', '$key')");
-    is($server->sql("SELECT extension, action FROM pgx.install_bundle('$file')"), 'packed|installed', 'and one that does');
+    is($server->sql("SELECT action FROM pgx.install_bundle('$file') WHERE extension = 'packed'"), 'installed', 'and one that does');
     is($server->sql('CREATE EXTENSION packed; SELECT packed_answer(1)'), '43', 'it works');
 };
 
