@@ -304,7 +304,7 @@ CREATE FUNCTION pgx.packages_with(word text) RETURNS SETOF text
      WHERE strpos(lower(r.package), word) > 0 OR strpos(lower(array_to_string(r.extensions, ' ')), word) > 0
     UNION
     SELECT r.package
-      FROM (SELECT plainto_tsquery('simple', word) AS parts) AS q, pgx.releases AS r
+      FROM (SELECT plainto_tsquery('simple', word) AS parts WHERE word ~ '[[:alnum:]]') AS q, pgx.releases AS r
      WHERE to_tsvector('pg_catalog.simple', r.summary || ' ' || r.description) @@ (q.parts::text || ':*')::tsquery
        AND numnode(q.parts) > 0
 $$;

@@ -139,6 +139,12 @@ Result<Release> recorded_release(const std::string &package, const pg::Row &row)
     return release;
 }
 
+// Whether the first of several elements looks like "github.com".
+static bool names_a_host(const std::string &path) {
+    const std::size_t slash = path.find('/'), dot = path.find('.');
+    return slash != std::string::npos && dot != 0 && dot < slash;
+}
+
 // A path as Go writes the names of modules: elements of letters, digits and "-._~", the first one a
 // host name.
 static Result<void> check_module_path(const std::string &path) {
@@ -171,10 +177,10 @@ Result<Wish> parse_wish(const std::string &text) {
             return fail(ErrorCode::invalid_argument,
                         "the version after \"@\" in \"" + text + "\" is empty");
     }
-    if (wish.name.find('/') == std::string::npos)
-        TRY(check_name("extension", wish.name));
-    else
+    if (names_a_host(wish.name))
         TRY(check_module_path(wish.name));
+    else
+        TRY(check_name("extension", wish.name));
     return wish;
 }
 

@@ -15,7 +15,7 @@ SELECT pgx.install(repeat('x', 1000));
 SELECT pgx.install(NULL::text);
 SELECT pgx.install('{}'::text[]);
 SELECT pgx.install(ARRAY['good', NULL]);
-SELECT pgx.install(ARRAY['good', 'b@d']);
+SELECT pgx.install(ARRAY['good', 'b;d']);
 SELECT pgx.install(ARRAY['one', 'two'], version => '1.0');
 SELECT pgx.plan('a/b');
 SELECT pgx.plan('{}'::text[]);

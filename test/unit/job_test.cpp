@@ -211,7 +211,7 @@ TEST(ReadJob, RefusesWhatIsNoRefresh) {
         {
             {"the request must be an object", [](Json &j) { j = Json::array(); }},
             {"\"op\" is missing", [](Json &j) { j.erase("op"); }},
-            {"\"op\" must be \"refresh\" or \"fetch\"", [](Json &j) { j["op"] = "rm"; }},
+            {"\"op\" must be \"refresh\", \"fetch\"", [](Json &j) { j["op"] = "rm"; }},
             {"the platform must be an object", [](Json &j) { j.erase("platform"); }},
             {"\"postgres_major\" is missing",
              [](Json &j) { j["platform"].erase("postgres_major"); }},
