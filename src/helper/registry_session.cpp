@@ -1,9 +1,7 @@
 #include "helper/registry_session.h"
 
-#include <stdlib.h>
-
-#include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <system_error>
 
