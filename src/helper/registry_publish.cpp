@@ -2,6 +2,7 @@
 #include <sodium.h>
 
 #include <cstdio>
+#include <utility>
 
 #include "core/base/names.h"
 #include "core/publish/initialize.h"
@@ -133,7 +134,13 @@ Result<int> sign(const ParsedArguments &given) {
                      publisher.c_str(), error.message.c_str());
         status = 1;
     }
-    for (const Renewal::Left &left : renewal.left) {
+    bool told_of_bins = false;
+    for (Renewal::Left left : renewal.left) {
+        if (left.role.starts_with("bin-")) {
+            // all sixteen have the same key and, for the most part, the same fate
+            if (std::exchange(told_of_bins, true)) continue;
+            left.role = "bin-0 to bin-f";
+        }
         if (!left.late && !left.expired) {
             std::printf("%-24s  %7s  %s, to be renewed where its key is\n", left.role.c_str(), "",
                         describe_expiry(left.expires, session.now).c_str());

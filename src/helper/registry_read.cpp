@@ -13,6 +13,10 @@ namespace {
 
 std::string number(std::uint64_t count) { return std::to_string(count); }
 
+std::string counted(std::uint64_t count, const char *what) {
+    return number(count) + " " + what + (count == 1 ? "" : "s");
+}
+
 // The sixteen lists of shards are told as one, by the one that expires first.
 void print_roles(const RegistryCheck &result, tuf::Time now) {
     std::vector<CheckedRole> roles;
@@ -50,10 +54,11 @@ Result<int> check(const ParsedArguments &given) {
     const RegistryCheck result =
         TRY(check_registry(source.transport(), root, bundles, TRY(read_lifetimes(given)), now));
     std::printf("fingerprint  %s\n", tuf::format_fingerprint(result.fingerprint).c_str());
-    std::printf("packages     %s in %s shards, %s releases, %s bundles of %s%s\n",
-                number(result.packages).c_str(), number(result.shards).c_str(),
-                number(result.releases).c_str(), number(result.bundles).c_str(),
-                format_bytes(result.bytes).c_str(), bundles ? "" : " (not looked at)");
+    std::printf("packages     %s in %s, %s, %s of %s%s\n", number(result.packages).c_str(),
+                counted(result.shards, "shard").c_str(),
+                counted(result.releases, "release").c_str(),
+                counted(result.bundles, "bundle").c_str(), format_bytes(result.bytes).c_str(),
+                bundles ? "" : " (not looked at)");
     print_roles(result, now);
     std::size_t defects = 0;
     for (const CheckFinding &finding : result.findings) {
@@ -65,7 +70,8 @@ Result<int> check(const ParsedArguments &given) {
     if (result.findings.empty())
         std::printf("\nAll is well.\n");
     else
-        std::printf("\n%zu defects, %zu warnings\n", defects, result.findings.size() - defects);
+        std::printf("\n%s, %s\n", counted(defects, "defect").c_str(),
+                    counted(result.findings.size() - defects, "warning").c_str());
     if (const int output = printed(); output != 0) return output;
     return result.sound() ? 0 : 1;
 }
