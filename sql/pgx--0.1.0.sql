@@ -261,24 +261,45 @@ CREATE VIEW pgx.offers AS
 COMMENT ON VIEW pgx.offers IS 'the newest release of every package, one row for each name it can be installed by';
 GRANT SELECT ON pgx.offers TO PUBLIC;
 
--- Looking must work for everybody, fetching is for those who may call refresh(): an empty catalog is filled by the first such caller.
+-- Looking must work for everybody, fetching is for those who may call refresh(): a registry that was never read is read for the first
+-- such caller.
 CREATE FUNCTION pgx.ensure_refreshed() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    anything CONSTANT boolean := EXISTS (SELECT FROM pgx.releases WHERE registry <> 'bundles');
+    unread text;
+    problem text;
 BEGIN
-    IF EXISTS (SELECT FROM pgx.releases WHERE registry <> 'bundles')
-       OR EXISTS (SELECT FROM pgx.registries WHERE kind <> 'bundles' AND (packages = 0 OR NOT enabled)) THEN
+    IF EXISTS (SELECT FROM pgx.registries WHERE kind <> 'bundles')
+       AND NOT EXISTS (SELECT FROM pgx.registries WHERE enabled AND kind <> 'bundles'
+                          AND (refreshed_at IS NULL OR (packages > 0 AND NOT anything))) THEN
         RETURN;
     END IF;
     IF pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean
        OR NOT has_function_privilege('pgx.refresh(text,boolean)', 'EXECUTE') THEN
-        RAISE NOTICE 'no registry has been read yet'
-            USING HINT = 'Somebody who may call it runs SELECT pgx.refresh() once, on the primary.';
+        IF NOT anything THEN
+            RAISE NOTICE 'no registry has been read yet'
+                USING HINT = 'Somebody who may call it runs SELECT pgx.refresh() once, on the primary.';
+        END IF;
         RETURN;
     END IF;
-    PERFORM pgx.refresh();
+    IF NOT anything THEN
+        PERFORM pgx.refresh();
+        RETURN;
+    END IF;
+    -- One that cannot be read does not hide the others.
+    FOR unread IN SELECT name FROM pgx.registries WHERE enabled AND kind <> 'bundles' AND refreshed_at IS NULL ORDER BY name LOOP
+        BEGIN
+            PERFORM pgx.refresh(unread);
+        EXCEPTION WHEN OTHERS THEN
+            GET STACKED DIAGNOSTICS problem = MESSAGE_TEXT;
+            RAISE WARNING '%', problem
+                USING HINT = format('SELECT pgx.refresh(%L); or SELECT pgx.drop_registry(%L);', unread, unread);
+        END;
+    END LOOP;
 END
 $$;
-COMMENT ON FUNCTION pgx.ensure_refreshed() IS 'fills an empty catalog if the caller may call pgx.refresh()';
+COMMENT ON FUNCTION pgx.ensure_refreshed() IS 'reads registries that never were, if the caller may call pgx.refresh()';
 
 CREATE FUNCTION pgx.available(OUT name text, OUT version text, OUT installed text, OUT comment text, OUT package text,
                               OUT registry text) RETURNS SETOF record
