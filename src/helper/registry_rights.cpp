@@ -55,10 +55,10 @@ Result<int> rotate(const ParsedArguments &given) {
         const tuf::Root &root = session.generation.root();
         const tuf::Root next = TRY(rotate_keys(root, rotation, session.lifetimes, session.now));
         const std::string bytes = TRY(sign_root(root, next, session.keys));
-        if (!made.empty()) std::printf("new key      %s\n", made.c_str());
         if (given.has("--out")) {
             const std::string &path = given.value("--out");
             TRY(write_file_durably(real_file_system(), path, bytes, 0644));
+            if (!made.empty()) std::printf("new key      %s\n", made.c_str());
             std::printf(
                 "new root     %s\n\nThe registry is as it was. Each of those whose keys are needed "
                 "signs the file:\n  pgx registry sign-root %s --key KEY\nand the last puts it "
@@ -68,6 +68,7 @@ Result<int> rotate(const ParsedArguments &given) {
         }
         const Publication publication = TRY(
             install_root(session.generation, bytes, session.keys, session.lifetimes, session.now));
+        if (!made.empty()) std::printf("new key      %s\n", made.c_str());
         print_publication(publication, session.now);
         std::printf(
             "\nThe fingerprint that servers have stays valid. Destroy the old key when nobody "
