@@ -237,6 +237,12 @@ CREATE FUNCTION pgx.upstream_version(version text) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pgx_upstream_version';
 COMMENT ON FUNCTION pgx.upstream_version(text) IS 'the version without what the packager added to it';
 
+-- For pgx.search(), which looks for parts of names.
+CREATE FUNCTION pgx.name_trigrams(names text[]) RETURNS integer[]
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pgx_name_trigrams';
+COMMENT ON FUNCTION pgx.name_trigrams(text[]) IS 'the groups of three characters that an index of names finds parts of names by';
+CREATE INDEX ON pgx.releases USING gin (pgx.name_trigrams(extensions || package));
+
 -- While a registry has not told which extensions its packages hold, an extension is looked for under these short names.  What was found that way
 -- is verified after unpacking.
 CREATE FUNCTION pgx.usual_names(extension text) RETURNS text[]
@@ -317,12 +323,13 @@ END
 $$;
 COMMENT ON FUNCTION pgx.available() IS 'everything that pgx.install() can install, with the version that is installed';
 
--- Which packages have a word: anywhere in a name, or at the beginning of a word in the description.  Each of the two is an index or
--- a scan of short values; together in one condition they would be a scan of everything.
+-- Which packages have a word: anywhere in a name, or at the beginning of a word in the description.  Each of the two is an index;
+-- together in one condition they would be a scan of everything.  Two names may have all parts of a word between them, hence strpos().
 CREATE FUNCTION pgx.packages_with(word text) RETURNS SETOF text
     LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT r.package FROM pgx.releases AS r
-     WHERE strpos(lower(r.package), word) > 0 OR strpos(lower(array_to_string(r.extensions, ' ')), word) > 0
+     WHERE pgx.name_trigrams(r.extensions || r.package) @> pgx.name_trigrams(ARRAY[word])
+       AND (strpos(lower(r.package), word) > 0 OR strpos(lower(array_to_string(r.extensions, ' ')), word) > 0)
     UNION
     SELECT r.package
       FROM (SELECT plainto_tsquery('simple', word) AS parts WHERE word ~ '[[:alnum:]]') AS q, pgx.releases AS r
@@ -339,8 +346,9 @@ DECLARE
     found text[];
 BEGIN
     PERFORM pgx.ensure_refreshed();
-    found := ARRAY(SELECT p.package FROM unnest(words) AS w CROSS JOIN LATERAL pgx.packages_with(w) AS p(package)
-                    GROUP BY p.package HAVING count(DISTINCT w) = (SELECT count(DISTINCT w) FROM unnest(words) AS w));
+    found := ARRAY(SELECT p.package
+                     FROM (SELECT DISTINCT unnest(words) AS word) AS w CROSS JOIN LATERAL pgx.packages_with(w.word) AS p(package)
+                    GROUP BY p.package HAVING count(*) = (SELECT count(DISTINCT word) FROM unnest(words) AS word));
     RETURN QUERY
         SELECT a.*
           FROM (SELECT DISTINCT ON (o.name)

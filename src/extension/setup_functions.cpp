@@ -3,10 +3,16 @@
 
 #include "core/base/debian_version.h"
 #include "core/base/platform.h"
+#include "core/base/trigrams.h"
 #include "core/base/version_key.h"
 #include "extension/home.h"
 #include "extension/result_set.h"
 #include "extension/settings.h"
+
+extern "C" {
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+}
 
 namespace pgx {
 
@@ -38,6 +44,17 @@ PGX_FUNCTION(pgx_version_key) {
 
 PGX_FUNCTION(pgx_upstream_version) {
     return pg::text_datum(upstream_version(pg::text_argument(fcinfo, 0).value_or("")));
+}
+
+PGX_FUNCTION(pgx_name_trigrams) {
+    const std::vector<std::int32_t> found = trigrams(pg::names_argument(fcinfo, 0));
+    const std::int32_t *numbers = found.data();
+    const int count = static_cast<int>(found.size());
+    return PointerGetDatum(pg::call([numbers, count] {
+        auto *elements = static_cast<Datum *>(palloc(sizeof(Datum) * (count + 1)));
+        for (int i = 0; i < count; i++) elements[i] = Int32GetDatum(numbers[i]);
+        return construct_array_builtin(elements, count, INT4OID);
+    }));
 }
 
 }  // namespace pgx

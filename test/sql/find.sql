@@ -17,6 +17,10 @@ SELECT name FROM pgx.search('postgresql-18-pgveclike');
 SELECT name FROM pgx.search('  maps ');
 SELECT name FROM pgx.search('no such thing');
 SELECT name FROM pgx.search('100%_');
+SELECT name FROM pgx.search('COL');
+SELECT pgx.name_trigrams(ARRAY['Abc', NULL, 'ab', 'abcd']);
+SELECT name FROM pgx.search('or') WHERE name LIKE '%or%';
+SELECT name FROM pgx.search('map maps');
 SELECT count(*) FROM pgx.search('');
 SELECT count(*) FROM pgx.search(NULL);
 
