@@ -65,6 +65,8 @@ CREATE TABLE pgx.releases (
     description  text NOT NULL DEFAULT '',
     homepage     text NOT NULL DEFAULT '',
     depends      text NOT NULL DEFAULT '',
+    recommends   text NOT NULL DEFAULT '',
+    breaks       text NOT NULL DEFAULT '',
     url          text NOT NULL,
     size         bigint NOT NULL,
     sha256       text NOT NULL,
@@ -83,6 +85,7 @@ CREATE INDEX ON pgx.releases USING gin (pg_catalog.to_tsvector('pg_catalog.simpl
 COMMENT ON TABLE pgx.releases IS 'what the registries offer for this server''s PostgreSQL major, as of the last refresh';
 COMMENT ON COLUMN pgx.releases.name IS 'the package''s name without what all packages of the registry share';
 COMMENT ON COLUMN pgx.releases.extensions IS 'what CREATE EXTENSION takes from it; null: not known before it is unpacked';
+COMMENT ON COLUMN pgx.releases.breaks IS 'packages that it breaks or conflicts with';
 COMMENT ON COLUMN pgx.releases.module_path IS 'where the source lives, as a path that can be installed by: github.com/theory/pg-semver';
 COMMENT ON COLUMN pgx.releases.part IS 'the part of the registry''s catalog that the row is from';
 

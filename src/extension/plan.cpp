@@ -9,6 +9,7 @@
 #include "core/base/debian_version.h"
 #include "extension/fetch.h"
 #include "extension/inventory.h"
+#include "extension/package_relations.h"
 #include "extension/refresh.h"
 
 namespace pgx {
@@ -102,6 +103,7 @@ Result<Plan> Planner::run(std::vector<Wish> wishes) {
         if (!chosen.empty()) TRY(fetch(std::move(chosen)));
         wishes = requirements();
     }
+    TRY(check_package_conflicts(plan_));
     sort_by_requirement();
     return std::move(plan_);
 }
@@ -228,6 +230,8 @@ std::vector<Wish> Planner::requirements() {
             for (const std::string &name : extension.requires_)
                 if (!considered_.contains(name) && !provides(name))
                     wishes.push_back({.name = name, .required_by = extension.name});
+    for (Wish &wish : package_requirements(plan_))
+        if (!considered_.contains(wish.name)) wishes.push_back(std::move(wish));
     return wishes;
 }
 

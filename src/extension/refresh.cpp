@@ -24,16 +24,16 @@ namespace {
 // The package's name without what all packages of an apt repository for this major share.
 constexpr const char *insert_statement = R"(
 INSERT INTO pgx.releases (registry, name, package, version, repository, architecture, extensions, summary, description,
-                          homepage, depends, url, size, sha256, signer, module_path, part)
+                          homepage, depends, recommends, breaks, url, size, sha256, signer, module_path, part)
 SELECT $1,
        pg_catalog.regexp_replace(r.package, '^postgresql-(?:' || $3 || '-)?(.+?)(?:-' || $3 || ')?$', '\1'),
        r.package, r.version, coalesce(r.repository, ''), coalesce(r.architecture, ''), r.extensions,
-       coalesce(r.summary, ''), coalesce(r.description, ''), coalesce(r.homepage, ''), coalesce(r.depends, ''),
+       coalesce(r.summary, ''), coalesce(r.description, ''), coalesce(r.homepage, ''), coalesce(r.depends, ''), coalesce(r.recommends, ''), coalesce(r.breaks, ''),
        r.url, r.size, r.sha256, coalesce(r.signer, ''), coalesce(r.module_path, ''),
        coalesce(($2::pg_catalog.jsonb) ->> 'part', '')
   FROM pg_catalog.jsonb_to_recordset(($2::pg_catalog.jsonb) -> 'rows')
     AS r(package text, version text, repository text, architecture text, extensions text[], summary text, description text,
-         homepage text, depends text, url text, size bigint, sha256 text, signer text, module_path text)
+         homepage text, depends text, recommends text, breaks text, url text, size bigint, sha256 text, signer text, module_path text)
     ON CONFLICT DO NOTHING)";
 
 std::uint64_t milliseconds_since(std::chrono::steady_clock::time_point start) {

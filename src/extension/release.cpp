@@ -18,7 +18,7 @@ namespace {
 // postgresql-18-cron); it only counts while the registry has not told its extension names, and is
 // verified after unpacking.
 constexpr const char *candidates_query = R"(
-SELECT c.rank, c.priority, c.registry, c.kind, c.source, c.package, c.version, c.repository, c.url, c.sha256, c.signer, c.size
+SELECT c.rank, c.priority, c.registry, c.kind, c.source, c.package, c.version, c.repository, c.url, c.sha256, c.signer, c.depends, c.recommends, c.breaks, c.size
   FROM (SELECT CASE WHEN r.extensions OPERATOR(pg_catalog.@>) ARRAY[$1]
                       OR (r.extensions IS NULL AND EXISTS
                              (SELECT FROM pgx.releases AS known
@@ -29,7 +29,7 @@ SELECT c.rank, c.priority, c.registry, c.kind, c.source, c.package, c.version, c
                     WHEN r.extensions IS NULL AND pg_catalog.translate(r.name, '-', '_')
                          OPERATOR(pg_catalog.=) ANY (pgx.usual_names($1))
                          THEN 4 END AS rank,
-               g.priority, r.registry, g.kind, g.source, r.package, r.version, r.repository, r.url, r.sha256, r.signer, r.size
+               g.priority, r.registry, g.kind, g.source, r.package, r.version, r.repository, r.url, r.sha256, r.signer, r.depends, r.recommends, r.breaks, r.size
           FROM pgx.releases AS r
           JOIN pgx.registries AS g ON g.name OPERATOR(pg_catalog.=) r.registry
          WHERE (g.enabled AND $2 IS NULL) OR r.registry OPERATOR(pg_catalog.=) $2) AS c
@@ -50,11 +50,12 @@ std::vector<Candidate> candidates(const Wish &wish) {
         candidate.rank = std::stoi(*row[0]);
         candidate.priority = std::stoi(*row[1]);
         Release &release = candidate.release;
-        std::string *const members[] = {&release.registry, &release.kind,    &release.source,
-                                        &release.package,  &release.version, &release.repository,
-                                        &release.url,      &release.sha256,  &release.signer};
+        std::string *const members[] = {&release.registry, &release.kind,       &release.source,
+                                        &release.package,  &release.version,    &release.repository,
+                                        &release.url,      &release.sha256,     &release.signer,
+                                        &release.depends,  &release.recommends, &release.breaks};
         for (std::size_t i = 0; i < std::size(members); i++) *members[i] = row[i + 2].value_or("");
-        release.size = std::stoull(*row[11]);
+        release.size = std::stoull(*row[std::size(members) + 2]);
         release.is_guess = candidate.rank == 4;
         found.push_back(std::move(candidate));
     }

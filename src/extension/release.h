@@ -17,6 +17,8 @@ namespace pgx {
 struct Release {
     std::string registry, kind, source;
     std::string package, version, repository, url, sha256, signer;
+    std::string depends, recommends,
+        breaks;  // the registry's words; empty for one that was recorded
     std::uint64_t size = 0;
     // The registry did not say which extensions the package holds, and only its name speaks for it:
     // once it is unpacked, it has to hold the extension that was asked for.

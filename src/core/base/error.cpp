@@ -39,6 +39,8 @@ constexpr ErrorInfo error_table[] = {
      "Name the registry: pgx.install(name, registry => '...')."},
     {ErrorCode::dependency_missing, "dependency_missing", "PX003",
      "Add a registry that has it, or install it into the server by other means."},
+    {ErrorCode::package_conflict, "package_conflict", "PX011",
+     "Remove one of them first, or choose versions that go together: pgx.versions(name)."},
     {ErrorCode::registry_unreachable, "registry_unreachable", "08006",
      "Check the network, the proxy settings and the registry's address in pgx.registries."},
     {ErrorCode::registry_refused, "registry_refused", "08006",

@@ -30,6 +30,7 @@ enum class ErrorCode {
     unknown_version,
     ambiguous_package,
     dependency_missing,
+    package_conflict,      // one package breaks the other
     registry_unreachable,  // DNS, connect, TLS, timeout
     registry_refused,      // an answer that is not the file: 403, 404, 500
     registry_malformed,    // the registry's metadata cannot be read

@@ -21,7 +21,7 @@
 //   digest is not the one in the request; of the others, what the backend has stays.
 //   A token stands for the complete content of the releases rows; it is compared as a string only.
 //
-// release: {"package", "version", "architecture", "summary", "description", "homepage", "depends", "repository",
+// release: {"package", "version", "architecture", "summary", "description", "homepage", "depends", "recommends", "breaks", "repository",
 //           "url", "size", "sha256", "signer", "module_path", "extensions": ["vector"] | null when not known}
 //
 // Request "fetch":

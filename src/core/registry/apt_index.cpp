@@ -39,6 +39,10 @@ std::string read_package(const Deb822Stanza &stanza, AptPackage &package) {
     package.architecture = stanza.get("Architecture");
     package.homepage = stanza.get("Homepage");
     package.depends = one_line(stanza.get("Depends"));
+    package.recommends = one_line(stanza.get("Recommends"));
+    package.breaks = one_line(stanza.get("Breaks"));
+    if (const std::string conflicts = one_line(stanza.get("Conflicts")); !conflicts.empty())
+        package.breaks += (package.breaks.empty() ? "" : ", ") + conflicts;
     package.filename = stanza.get("Filename");
     package.sha256 = stanza.get("SHA256");
     std::string_view description = stanza.get("Description");
@@ -133,6 +137,8 @@ Json to_json(const FilteredPackages &packages) {
                         {"description", p.description},
                         {"homepage", p.homepage},
                         {"depends", p.depends},
+                        {"recommends", p.recommends},
+                        {"breaks", p.breaks},
                         {"filename", p.filename},
                         {"sha256", p.sha256},
                         {"size", p.size}});
@@ -151,7 +157,8 @@ Result<FilteredPackages> filtered_packages_from_json(const Json &json) {
              {std::pair{"package", &p.package}, std::pair{"version", &p.version},
               std::pair{"architecture", &p.architecture}, std::pair{"summary", &p.summary},
               std::pair{"description", &p.description}, std::pair{"homepage", &p.homepage},
-              std::pair{"depends", &p.depends}, std::pair{"filename", &p.filename},
+              std::pair{"depends", &p.depends},
+              std::pair{"recommends", &p.recommends}, std::pair{"breaks", &p.breaks}, std::pair{"filename", &p.filename},
               std::pair{"sha256", &p.sha256}})
             *to = TRY(json_string(row, member));
         p.size = TRY(json_unsigned(row, "size"));

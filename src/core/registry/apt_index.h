@@ -22,6 +22,8 @@ namespace pgx {
 // A package as the Packages file has it.
 struct AptPackage {
     std::string package, version, architecture, summary, description, homepage, depends, filename, sha256;
+    std::string recommends;
+    std::string breaks;      // and conflicts
     std::uint64_t size = 0;  // bytes
 };
 

@@ -288,6 +288,8 @@ Json release_row(const AptListing &listing, const AptPackage &p) {
             {"description", p.description},
             {"homepage", p.homepage},
             {"depends", p.depends},
+            {"recommends", p.recommends},
+            {"breaks", p.breaks},
             {"repository", listing.repository},
             {"url", url_below(listing.suite->source.uri, p.filename)},
             {"size", p.size},
