@@ -56,6 +56,13 @@ PlainRows run(const char *sql, int parameter_count, char **texts, Mode mode) {
     }
     if (mode == Mode::latest) PopActiveSnapshot();
     SPI_finish();
+    // Here and now: a refresh gives many megabytes in parameters, and the caller's context lives as
+    // long as the SQL function.
+    for (int i = 0; i < parameter_count; i++)
+        if (texts[i] != nullptr) pfree(DatumGetPointer(datums[i]));
+    pfree(types);
+    pfree(datums);
+    pfree(nulls);
     return result;
 }
 
