@@ -14,9 +14,11 @@ import sys
 import time
 
 import measure
+import published
 import stage
 import synthetic
-from measure import Samples, limit_row, ratio_row, timed
+from measure import Samples, limit_row, plain_row, ratio_row, take_turns, timed
+from helper_memory import HelperMemory
 from stage import BENCH, MAJOR, Session
 
 SEMVER = f"postgresql-{MAJOR}-semver"
@@ -70,15 +72,6 @@ class Bench:
         self.plain.mkdir()
         stage.run("sync")
         return timed(lambda: stage.run("bash", "-euo", "pipefail", "-c", script, cwd=self.plain))
-
-
-def take_turns(times: int, *contestants) -> None:
-    """Each contestant is Samples and what gives one more; one round before the first is not counted."""
-    for turn in range(times + 1):
-        for samples, action in contestants:
-            value = action()
-            if turn > 0:
-                samples.values.append(value)
 
 
 # --- sections -----------------------------------------------------------------------------------------------------------
@@ -142,38 +135,19 @@ def throughput(bench: Bench) -> list:
 
 def memory(bench: Bench) -> list:
     """peak memory of the helper: installing semver and 200 MB, reading the distribution's whole repository"""
-    wrapper, log = BENCH / "helper", BENCH / "web" / "helper.log"
-    helper = BENCH / "install" / stage.pg_config("--bindir").lstrip("/") / "pgx"
-    # The helper insists on being the child of the process that it is told. What it runs itself (the signature's verifier)
-    # counts as well: the kernel tells the largest of these processes.
-    wrapper.write_text(f"""#!/bin/sh
-exec /usr/bin/time --format=%M --append --output={log} sh -c 'exec {helper} helper --parent $PPID'
-""")
-    wrapper.chmod(0o755)
+    limit = 64 * MEBIBYTE
+    with HelperMemory(bench.server) as helper:
+        def peaks(times: int, call: str) -> Samples:
+            return helper.peaks(times, lambda: bench.server.sql(f"SELECT {call}"), before=bench.server.reset)
 
-    def peaks(name: str, times: int, *calls: str) -> Samples:
-        samples = Samples(name, "B")
-        for _ in range(times):
-            bench.server.reset()
-            log.unlink(missing_ok=True)
-            for call in calls:
-                bench.server.sql(call)
-            samples.values.append(max(int(line) for line in log.read_text().split()) * 1024)
-        return samples
-
-    bench.server.sql(f"ALTER SYSTEM SET pgx.helper_path = '{wrapper}'")
-    bench.server.sql("SELECT pg_reload_conf()")
-    rows = [limit_row("helper's memory, install('semver')", peaks("pgx", 3, "SELECT pgx.install('semver')"), 64 * MEBIBYTE),
-            limit_row("helper's memory, install() of 200 MB", peaks("pgx", 3, "SELECT pgx.install('bulk')"), 64 * MEBIBYTE)]
-    sources = bench.host_sources.replace("'", "''")
-    bench.server.sql(f"SELECT pgx.add_registry('distribution', '{sources}')")
-    first = peaks("pgx", 1, "SELECT pgx.refresh('distribution')")
-    rows.append(limit_row("helper's memory, first refresh() of the distribution", first, 64 * MEBIBYTE))
-    names = peaks("pgx", 1, "SELECT pgx.refresh('distribution', extension_names => true)")
-    rows.append(limit_row("helper's memory, the same with extension names", names, 64 * MEBIBYTE))
-    bench.server.sql("SELECT pgx.drop_registry('distribution')")
-    bench.server.sql("ALTER SYSTEM RESET pgx.helper_path")
-    bench.server.sql("SELECT pg_reload_conf()")
+        rows = [limit_row("helper's memory, install('semver')", peaks(3, "pgx.install('semver')"), limit),
+                limit_row("helper's memory, install() of 200 MB", peaks(3, "pgx.install('bulk')"), limit)]
+        sources = bench.host_sources.replace("'", "''")
+        bench.server.sql(f"SELECT pgx.add_registry('distribution', '{sources}')")
+        rows += [limit_row("helper's memory, first refresh() of the distribution", peaks(1, "pgx.refresh('distribution')"), limit),
+                 limit_row("helper's memory, the same with extension names",
+                           peaks(1, "pgx.refresh('distribution', extension_names => true)"), limit)]
+        bench.server.sql("SELECT pgx.drop_registry('distribution')")
     return rows
 
 
@@ -212,7 +186,7 @@ def syncs(bench: Bench) -> list:
     take_turns(7, (disk, lambda: on("pgx")), (memory_only, lambda: on(scratch)))
     use("pgx")
     shutil.rmtree(scratch, ignore_errors=True)
-    return [measure.Row("install('semver'), durable", disk, memory_only, "", True)]
+    return [plain_row("install('semver'), durable", disk, memory_only)]
 
 
 def integrity(bench: Bench) -> list:
@@ -244,12 +218,17 @@ def integrity(bench: Bench) -> list:
             if list(version.glob("share/extension/interrupted*")):
                 raise SystemExit("pgx has not undone the interrupted change")
     bench.server.reset()
-    return [measure.Row("verify() of 100 packages, 1,000 files", verify, plain, "", True),
-            measure.Row("taking up 900 packages, 9,000 files, by their receipts", adoption, None, "", True),
-            measure.Row("recovery of an interrupted change among 1,000 receipts", recovery, None, "", True)]
+    return [plain_row("verify() of 100 packages, 1,000 files", verify, plain),
+            plain_row("taking up 900 packages, 9,000 files, by their receipts", adoption),
+            plain_row("recovery of an interrupted change among 1,000 receipts", recovery)]
 
 
-SECTIONS = {section.__name__: section for section in (semver, refresh, fifty, throughput, syncs, memory, backend, integrity)}
+# Tables of the document, by the heading that they stand under.
+TABLES = {
+    "Results": (semver, refresh, fifty, throughput, syncs, memory, backend, integrity),
+    "Registries of pgx's own kind": (published.registries, published.bundles),
+}
+SECTIONS = {section.__name__: section for sections in TABLES.values() for section in sections}
 
 
 # --- the run ------------------------------------------------------------------------------------------------------------
@@ -259,19 +238,27 @@ def describe_machine() -> str:
     return f"{re.sub(r' [(].*', '', version)}, {os.cpu_count()} cores, {platform.machine()}, fsync on"
 
 
-def update_document(rows: list, arguments: list) -> None:
+def update_document(rows: dict, arguments: list) -> None:
+    """Replaces the tables whose sections have all run; what else stands under their headings, above them, stays."""
     path = stage.ROOT / "docs" / "benchmarks.md"
-    head = path.read_text().split("## Results")[0]
+    parts = re.split(r"^(## .*\n)", path.read_text(), flags=re.M)
     command = " ".join(["test/env/run test/bench/run", *arguments])
-    path.write_text(f"{head}## Results\n\n{describe_machine()}; made by `{command}`.\n\n{measure.markdown_table(rows)}\n")
-    print(f"\nwritten to {path.relative_to(stage.ROOT)}")
+    for heading, sections in TABLES.items():
+        if not {section.__name__ for section in sections} <= set(rows):
+            continue
+        table = measure.markdown_table([row for section in sections for row in rows[section.__name__]])
+        body = parts.index(f"## {heading}\n") + 1
+        prose = re.split(r"^PostgreSQL \d", parts[body], flags=re.M)[0]
+        parts[body] = f"{prose}{describe_machine()}; made by `{command}`.\n\n{table}\n\n"
+        print(f"\nwritten to {path.relative_to(stage.ROOT)}: {heading}")
+    path.write_text("".join(parts).rstrip() + "\n")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="test/bench/run", formatter_class=argparse.RawDescriptionHelpFormatter,
                                      epilog="\n".join(f"  {name:<12} {section.__doc__}" for name, section in SECTIONS.items()))
     parser.add_argument("sections", nargs="*", metavar="SECTION", help="what to measure (default: everything)")
-    parser.add_argument("--update", action="store_true", help="write the table into docs/benchmarks.md")
+    parser.add_argument("--update", action="store_true", help="write the tables that are complete into docs/benchmarks.md")
     arguments = parser.parse_args()
     if unknown := set(arguments.sections) - set(SECTIONS):
         parser.error(f"unknown section: {', '.join(sorted(unknown))}")
@@ -280,14 +267,15 @@ def main() -> int:
     started = time.monotonic()
     print("making a repository and a server ...", flush=True)
     bench = Bench(sections)
-    rows = []
+    rows = {}
     try:
         for name in sections:
             print(f"measuring {name}: {SECTIONS[name].__doc__} ...", flush=True)
-            rows += SECTIONS[name](bench)
+            rows[name] = SECTIONS[name](bench)
     finally:
         bench.stop()
-    print(f"\n{describe_machine()}; {time.monotonic() - started:.0f} s\n\n{measure.text_table(rows)}")
+    print(f"\n{describe_machine()}; {time.monotonic() - started:.0f} s\n\n"
+          + measure.text_table([row for name in sections for row in rows[name]]))
     if arguments.update:
         update_document(rows, sys.argv[1:])
     return 0

@@ -47,7 +47,9 @@ HEADINGS = ["what", "pgx", "against", "ratio", "target", "met"]
 
 def quantity(value: float, unit: str) -> str:
     if unit == "B":
-        return f"{value / 1048576:.1f} MB"
+        return f"{value / 1048576:.1f} MB" if value >= 1048576 else f"{value / 1024:.1f} kB"
+    if unit == "requests":
+        return f"{value:.0f} requests"
     return f"{value:.2f} s" if value >= 1 else f"{value * 1000:.0f} ms" if value >= 0.0995 else f"{value * 1000:.1f} ms"
 
 
@@ -55,8 +57,24 @@ def ratio_row(what: str, pgx: Samples, other: Samples, most: float) -> Row:
     return Row(what, pgx, other, f"<= {most:g}", pgx.median <= most * other.median)
 
 
-def limit_row(what: str, pgx: Samples, most: float) -> Row:
-    return Row(what, pgx, None, f"<= {quantity(most, pgx.unit).replace('.0', '')}", max(pgx.values) <= most)
+def limit_row(what: str, pgx: Samples, most: float, other: Samples | None = None) -> Row:
+    """Memory may never be more than `most`; of times and bytes the median counts, as it does for ratios."""
+    reached = max(pgx.values) if other is None and pgx.unit == "B" else pgx.median
+    return Row(what, pgx, other, f"<= {quantity(most, pgx.unit).replace('.0', '')}", reached <= most)
+
+
+def plain_row(what: str, pgx: Samples, other: Samples | None = None) -> Row:
+    """For information."""
+    return Row(what, pgx, other, "", True)
+
+
+def take_turns(times: int, *contestants, warm_up: bool = True) -> None:
+    """Each contestant is Samples and what gives one more; one round before the first is not counted."""
+    for turn in range(times + warm_up):
+        for samples, action in contestants:
+            value = action()
+            if turn >= warm_up:
+                samples.values.append(value)
 
 
 def timed(action) -> float:

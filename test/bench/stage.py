@@ -117,20 +117,26 @@ def choose_packages(count: int) -> list:
     return chosen
 
 
-def make_bulk(root: pathlib.Path, scratch: pathlib.Path) -> None:
-    """A package of 200 MB that do not compress: four libraries with noise in them."""
+def make_large_files(extension: str, size: int, scratch: pathlib.Path) -> dict:
+    """An extension whose four libraries have so many bytes of noise, which does not compress: content by path."""
     share, lib = f"/usr/share/postgresql/{MAJOR}/extension", f"/usr/lib/postgresql/{MAJOR}/lib"
-    files = {f"{share}/bulk.control": "default_version = '1.0'\ncomment = 'a large extension'\n",
-             f"{share}/bulk--1.0.sql": "SELECT 1;\n"}
-    noise, source, library = scratch / "noise", scratch / "bulk.c", scratch / "bulk.so"
+    files = {f"{share}/{extension}.control": "default_version = '1.0'\ncomment = 'a large extension'\n",
+             f"{share}/{extension}--1.0.sql": "SELECT 1;\n"}
+    noise, source, library = scratch / "noise", scratch / "large.c", scratch / "large.so"
     source.write_text(f'__asm__(".section .rodata\\n.incbin \\"{noise}\\"\\n.text");\n')
     for number in range(4):
-        noise.write_bytes(os.urandom(BULK_BYTES // 4))
+        noise.write_bytes(os.urandom(size // 4))
         run("gcc", "-shared", "-fPIC", "-I", pg_config("--includedir-server"), "-o", library, source,
             ROOT / "test" / "fixture" / "module.c")
-        files[f"{lib}/bulk_{number}.so"] = library.read_bytes()
+        files[f"{lib}/{extension}_{number}.so"] = library.read_bytes()
+    return files
+
+
+def make_bulk(root: pathlib.Path, scratch: pathlib.Path) -> None:
+    """A package of 200 MB."""
     package = deb.Package(f"postgresql-{MAJOR}-bulk", "1.0-1", "a large extension", compression="zstd",
-                          architecture=run("dpkg", "--print-architecture").strip(), files=files)
+                          architecture=run("dpkg", "--print-architecture").strip(),
+                          files=make_large_files("bulk", BULK_BYTES, scratch))
     package.build(root, "bulk", scratch)
 
 
@@ -175,8 +181,8 @@ class Repository:
                                               ("Architectures", architecture))
                      for word in ("-o", f"APT::FTPArchive::Release::{name}={value}")]
         release = run("apt-ftparchive", *hashes, *described, "release", suite)
-        signer = repository.Signer(self.directory / "gnupg", self.key, "bench")
-        (suite / "InRelease").write_bytes(signer.sign(release.encode()))
+        self.signer = repository.Signer(self.directory / "gnupg", self.key, "bench")
+        (suite / "InRelease").write_bytes(self.signer.sign(release.encode()))
 
     def _serve(self) -> int:
         with socket.socket() as probe:
@@ -186,7 +192,7 @@ class Repository:
         configuration = (ROOT / "test" / "fixture" / "nginx.conf").read_text()
         (self.directory / "nginx" / "nginx.conf").write_text(
             configuration.replace("@DIRECTORY@", str(self.directory)).replace("@PORT@", str(port)))
-        run("chown", "-R", run(AS_USER, "id", "-un").strip(), self.directory)
+        run("chown", run(AS_USER, "id", "-un").strip(), self.directory, self.directory / "nginx")
         as_user("nginx", "-e", self.directory / "nginx" / "error.log", "-p", self.directory / "nginx",
                 "-c", self.directory / "nginx" / "nginx.conf", stdin=subprocess.DEVNULL)
         return port

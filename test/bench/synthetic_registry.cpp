@@ -4,8 +4,10 @@
 //     synthetic-registry DIR KEYDIR --add NAME    one package more, as one publication
 //
 // The same code signs and writes as in `pgx registry add`; only the bundles are missing, whose
-// digests are made up. Packages are named "package_<n>" and told apart by words in their summaries,
-// so that there is something to search for. Prints the fingerprint, or what was written.
+// digests are made up. Packages are named "package_<n>" and told apart by words in their summaries
+// and descriptions, so that there is something to search for: each of sixteen words is in every
+// eighth package, "series<n>" in every hundredth, the package's number in one. Prints the
+// fingerprint, or what was written.
 #include <charconv>
 #include <cstdio>
 #include <string>
@@ -28,7 +30,8 @@ Result<ReleaseToAdd> make_release(const std::string &name, std::uint64_t number,
     const std::size_t count = std::size(words);
     made.about.summary = std::string("Functions for ") + words[number % count] + " and " +
                          words[number / count % count] + " data, number " + std::to_string(number);
-    made.about.description = made.about.summary + ". Made up to measure registries with.";
+    made.about.description = made.about.summary + ". Made up to measure registries with, in series" +
+                             std::to_string(number % 100) + ".";
     made.about.homepage = "https://example.org/" + name;
     made.about.license = "PostgreSQL";
     made.about.module_path = "example.org/synthetic/" + name;
