@@ -58,6 +58,7 @@ Json known_parts(const std::string &registry) {
 
 struct KnownRegistry {
     std::string name, kind, source, root;
+    Json parts;
 };
 
 // `state` is that of the rows at hand.
@@ -76,7 +77,7 @@ Json refresh_request(const KnownRegistry &registry, const std::string &state, bo
               {"source", registry.source},
               {"root", registry.root},
               {"headers", registry_headers(registry.name)},
-              {"parts", known_parts(registry.name)},
+              {"parts", registry.parts},
               {"state", state}}}};
 }
 
@@ -90,36 +91,49 @@ class Replacement {
         const Json message = TRY(parse_json(line, {.bytes = protocol_line_limit}));
         const std::string part = TRY(json_string(message, "part", ""));
         if (begun_.insert(part).second) clear(part);
-        insert_releases(registry_, line);
+        added_ += insert_releases(registry_, line);
         return {};
     }
 
-    // `result` is the helper's; of a kind with parts it lists all that there are.
-    Result<void> finish(const Json &result) {
+    // `result` is the helper's; of a kind with parts it lists all that there are. `known` are those
+    // that there were.
+    Result<void> finish(const Json &result, const Json &known) {
         const auto parts = result.find("parts");
         if (parts == result.end()) {
             if (begun_.empty()) clear("");
             return {};
         }
-        const std::vector<pg::Value> parameters = {registry_, dump_json(*parts)};
+        if (!parts->is_object())
+            return fail(ErrorCode::helper_failed,
+                        "could not refresh registry \"" + registry_ + "\"",
+                        "The helper program did not say what it has read.");
+        std::vector<std::string> gone;
+        for (const auto &[part, digest] : known.items())
+            if (!parts->contains(part)) gone.push_back(part);
+        for (const std::string &part : gone) clear(part);
         pg::execute(
-            "DELETE FROM pgx.releases WHERE registry OPERATOR(pg_catalog.=) $1 AND part "
-            "OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT p.part FROM pgx.registry_parts AS p WHERE "
-            "p.registry OPERATOR(pg_catalog.=) $1 AND NOT ($2::pg_catalog.jsonb) "
-            "OPERATOR(pg_catalog.?) p.part))",
-            parameters);
-        pg::execute("DELETE FROM pgx.registry_parts WHERE registry OPERATOR(pg_catalog.=) $1",
-                    {registry_});
+            "DELETE FROM pgx.registry_parts WHERE registry OPERATOR(pg_catalog.=) $1 AND part "
+            "OPERATOR(pg_catalog.=) ANY ($2::pg_catalog.text[])",
+            {registry_, pg::array_literal(gone)});
+        Json changed = Json::object();
+        for (const auto &[part, digest] : parts->items())
+            if (const auto before = known.find(part); before == known.end() || *before != digest)
+                changed[part] = digest;
         pg::execute(
             "INSERT INTO pgx.registry_parts SELECT $1, key, value FROM "
-            "pg_catalog.jsonb_each_text($2::pg_catalog.jsonb)",
-            parameters);
+            "pg_catalog.jsonb_each_text($2::pg_catalog.jsonb) ON CONFLICT (registry, part) DO "
+            "UPDATE SET digest = excluded.digest",
+            {registry_, dump_json(changed)});
         return {};
     }
 
+    // By how many rows there are more or fewer now.
+    std::uint64_t added() const { return added_; }
+    std::uint64_t removed() const { return removed_; }
+
    private:
     void clear(const std::string &part) {
-        pg::execute(
+        removed_ += pg::execute(
             "DELETE FROM pgx.releases WHERE registry OPERATOR(pg_catalog.=) $1 AND part "
             "OPERATOR(pg_catalog.=) $2",
             {registry_, part});
@@ -127,6 +141,7 @@ class Replacement {
 
     std::string registry_;
     std::set<std::string> begun_;
+    std::uint64_t added_ = 0, removed_ = 0;
 };
 
 void tell(const RefreshReport &report) {
@@ -139,8 +154,8 @@ void tell(const RefreshReport &report) {
 
 }  // namespace
 
-void insert_releases(const std::string &registry, const std::string &rows) {
-    pg::execute(insert_statement, {registry, rows, std::to_string(PG_VERSION_NUM / 10000)});
+std::uint64_t insert_releases(const std::string &registry, const std::string &rows) {
+    return pg::execute(insert_statement, {registry, rows, std::to_string(PG_VERSION_NUM / 10000)});
 }
 
 Result<RefreshReport> refresh_registry(const std::string &name, bool extension_names,
@@ -166,15 +181,19 @@ Result<RefreshReport> refresh_registry(const std::string &name, bool extension_n
     // After a restore the registry is known and what it offers is not: then nothing that was read
     // before counts.
     const bool has_rows =
+        rows[0][3] &&
         !pg::query("SELECT FROM pgx.releases WHERE registry OPERATOR(pg_catalog.=) $1 LIMIT 1",
                    {name})
              .empty();
-    if (!has_rows)
+    if (!has_rows) {
+        pg::execute("DELETE FROM pgx.releases WHERE registry OPERATOR(pg_catalog.=) $1", {name});
         pg::execute("DELETE FROM pgx.registry_parts WHERE registry OPERATOR(pg_catalog.=) $1",
                     {name});
+    }
     TRY(make_directories(real_file_system(), layout));
+    const Json known = known_parts(name);
     const Json request =
-        refresh_request({name, kind, rows[0][1].value_or(""), rows[0][4].value_or("")},
+        refresh_request({name, kind, rows[0][1].value_or(""), rows[0][4].value_or(""), known},
                         has_rows ? rows[0][2].value_or("") : "", extension_names, layout);
 
     Replacement replacement(name);
@@ -202,15 +221,13 @@ Result<RefreshReport> refresh_registry(const std::string &name, bool extension_n
     report.repositories = TRY(json_unsigned(*result, "repositories", 0));
     report.requests = TRY(json_unsigned(*result, "requests", 0));
     report.bytes = TRY(json_unsigned(*result, "bytes", 0));
-    if (!report.unchanged) TRY(replacement.finish(*result));
-    // Of a catalog in parts, only those that have changed were counted.
-    if (result->contains("parts"))
-        report.packages =
-            std::stoull(pg::query("SELECT pg_catalog.count(*) FROM pgx.releases WHERE registry "
-                                  "OPERATOR(pg_catalog.=) $1",
-                                  {name})
-                            .at(0)[0]
-                            .value_or("0"));
+    if (!report.unchanged) TRY(replacement.finish(*result, known));
+    // Of a catalog in parts, only those that have changed were read. To count all rows would take
+    // longer than the rest.
+    if (result->contains("parts")) {
+        report.packages = replacement.added() + (has_rows ? std::stoull(*rows[0][3]) : 0);
+        report.packages -= std::min(report.packages, replacement.removed());
+    }
     // Of an unchanged registry the helper does not count the packages again.
     rows = pg::query(
         "UPDATE pgx.registries SET refreshed_at = pg_catalog.clock_timestamp(), state = $2, "
@@ -230,7 +247,7 @@ Result<void> check_registry_readable(const std::string &name, ProgressSlot &prog
     if (rows.empty())
         return fail(ErrorCode::unknown_registry, "registry \"" + name + "\" does not exist");
     (void)TRY(run_helper(refresh_request({name, rows[0][0].value_or(""), rows[0][1].value_or(""),
-                                          rows[0][2].value_or("")},
+                                          rows[0][2].value_or(""), known_parts(name)},
                                          rows[0][3].value_or(""), false, directory_layout()),
                          progress));
     return {};

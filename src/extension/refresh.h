@@ -17,8 +17,9 @@ struct RefreshReport {
     std::uint64_t milliseconds = 0;
 };
 
-// Adds rows to pgx.releases, given as {"rows": [...], "part": "..."} (protocol.h).
-void insert_releases(const std::string &registry, const std::string &rows);
+// Adds rows to pgx.releases, given as {"rows": [...], "part": "..."} (protocol.h). How many there
+// are more now: of equal keys the first stays.
+std::uint64_t insert_releases(const std::string &registry, const std::string &rows);
 
 // Asks one registry what is new and replaces its rows if something is. With `extension_names` it
 // also finds out which extensions each package holds, even if that is a large download. Holds a
