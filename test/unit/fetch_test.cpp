@@ -441,6 +441,33 @@ TEST_F(FetchTest, ManySideBySideOnFewConnections) {
     EXPECT_LE(count() - before, 4 + 1);
 }
 
+TEST_F(FetchTest, ConnectionsCanBeKept) {
+    const auto count = [&] {
+        return std::strtol(body_of("/count/connections").c_str(), nullptr, 10);
+    };
+    const auto get = [&](const std::string &path, Connections *connections) {
+        const auto results =
+            download({request(path)}, options(), real_file_system(), reporter_, connections);
+        return results ? results->at(0).bytes : 0;
+    };
+    const long before = count();
+    Connections connections;
+    for (std::uint64_t size = 1; size <= 5; ++size)
+        EXPECT_EQ(get("/size/" + std::to_string(size), &connections), size);
+    // Errors, and a connection that is lost, do no harm.
+    EXPECT_EQ(get("/status/403", &connections), 0U);
+    EXPECT_EQ(get("/size/7", &connections), 7U);
+    Connections moved = std::move(connections);
+    EXPECT_EQ(get("/size/8", &moved), 8U);
+    const long kept = count() - before - 1;
+    EXPECT_EQ(kept, 1);
+    EXPECT_EQ(get("/cut/kept/1", &moved), 100'000U);
+    EXPECT_EQ(get("/size/9", &moved), 9U);
+    for (std::uint64_t size = 1; size <= 3; ++size)
+        EXPECT_EQ(get("/size/" + std::to_string(size), nullptr), size);
+    EXPECT_GE(count() - before - 2, kept + 3);
+}
+
 TEST_F(FetchTest, TheFirstFailureEndsAll) {
     std::vector<Download> all;
     for (const char *path : {"/size/10", "/trickle", "/status/403", "/stall"}) {

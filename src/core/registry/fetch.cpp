@@ -506,21 +506,16 @@ class Transfer {
 
 class Downloader {
    public:
-    explicit Downloader(std::vector<std::unique_ptr<Transfer>> &transfers)
-        : transfers_(transfers) {}
+    Downloader(CURLM *multi, std::vector<std::unique_ptr<Transfer>> &transfers)
+        : multi_(multi), transfers_(transfers) {}
     Downloader(const Downloader &) = delete;
     Downloader &operator=(const Downloader &) = delete;
     ~Downloader() {
         // libcurl wants handles to leave the multi handle before either is freed.
-        for (Transfer *transfer : running_)
-            curl_multi_remove_handle(multi_.get(), transfer->handle());
+        for (Transfer *transfer : running_) curl_multi_remove_handle(multi_, transfer->handle());
     }
 
     Result<void> run() {
-        multi_.reset(curl_multi_init());
-        if (!multi_) return fail(ErrorCode::out_of_memory, "could not prepare downloads");
-        curl_multi_setopt(multi_.get(), CURLMOPT_MAX_HOST_CONNECTIONS,
-                          static_cast<long>(most_running_per_host));
         for (const auto &transfer : transfers_) {
             const bool settled = TRY(transfer->settle_local());
             if (!settled) waiting_.push_back(transfer.get());
@@ -528,11 +523,11 @@ class Downloader {
         while (!waiting_.empty() || !running_.empty()) {
             TRY(start());
             int running = 0;
-            if (const CURLMcode code = curl_multi_perform(multi_.get(), &running); code != CURLM_OK)
+            if (const CURLMcode code = curl_multi_perform(multi_, &running); code != CURLM_OK)
                 return broken(code);
             TRY(collect());
             if (waiting_.empty() && running_.empty()) break;
-            if (const CURLMcode code = curl_multi_poll(multi_.get(), nullptr, 0, pause(), nullptr);
+            if (const CURLMcode code = curl_multi_poll(multi_, nullptr, 0, pause(), nullptr);
                 code != CURLM_OK)
                 return broken(code);
         }
@@ -557,7 +552,7 @@ class Downloader {
                 continue;
             }
             TRY(transfer->begin());
-            if (const CURLMcode code = curl_multi_add_handle(multi_.get(), transfer->handle());
+            if (const CURLMcode code = curl_multi_add_handle(multi_, transfer->handle());
                 code != CURLM_OK)
                 return broken(code);
             running_.push_back(transfer);
@@ -570,14 +565,14 @@ class Downloader {
     // Takes what has ended, one way or the other.
     Result<void> collect() {
         int left = 0;
-        while (const CURLMsg *message = curl_multi_info_read(multi_.get(), &left)) {
+        while (const CURLMsg *message = curl_multi_info_read(multi_, &left)) {
             if (message->msg != CURLMSG_DONE) continue;
             const CURLcode code = message->data.result;
             CURL *handle = message->easy_handle;
             const auto found = std::ranges::find(running_, handle, &Transfer::handle);
             if (found == running_.end()) continue;
             Transfer *transfer = *found;
-            curl_multi_remove_handle(multi_.get(), handle);
+            curl_multi_remove_handle(multi_, handle);
             running_.erase(found);
             --running_per_host_[transfer->host()];
             const bool stands = TRY(transfer->end(code));
@@ -605,19 +600,41 @@ class Downloader {
         return static_cast<int>(wait.count());
     }
 
+    CURLM *multi_;
     std::vector<std::unique_ptr<Transfer>> &transfers_;
-    MultiHandle multi_;
     std::vector<Transfer *> waiting_, running_;
     std::map<std::string, std::size_t> running_per_host_;
 };
 
 }  // namespace
 
+struct Connections::Handles {
+    CurlLibrary library;  // outlives the handle
+    MultiHandle multi;
+
+    Result<void> prepare() {
+        if (!library.usable()) return fail(ErrorCode::internal, "could not initialize libcurl");
+        if (multi) return {};
+        multi.reset(curl_multi_init());
+        if (!multi) return fail(ErrorCode::out_of_memory, "could not prepare downloads");
+        curl_multi_setopt(multi.get(), CURLMOPT_MAX_HOST_CONNECTIONS,
+                          static_cast<long>(most_running_per_host));
+        return {};
+    }
+};
+
+Connections::Connections() = default;
+Connections::Connections(Connections &&) noexcept = default;
+Connections &Connections::operator=(Connections &&) noexcept = default;
+Connections::~Connections() = default;
+
 Result<std::vector<Downloaded>> download(const std::vector<Download> &downloads,
                                          const FetchOptions &options, FileSystem &fs,
-                                         Reporter &reporter) {
-    const CurlLibrary library;
-    if (!library.usable()) return fail(ErrorCode::internal, "could not initialize libcurl");
+                                         Reporter &reporter, Connections *connections) {
+    Connections own;
+    Connections &used = connections != nullptr ? *connections : own;
+    if (!used.handles_) used.handles_ = std::make_unique<Connections::Handles>();
+    TRY(used.handles_->prepare());
     std::vector<std::unique_ptr<Transfer>> transfers;
     for (const Download &one : downloads) {
         TRY(check_download(one));
@@ -625,7 +642,7 @@ Result<std::vector<Downloaded>> download(const std::vector<Download> &downloads,
         transfers.push_back(
             std::make_unique<Transfer>(one, std::move(address), options, fs, reporter));
     }
-    TRY(Downloader(transfers).run());
+    TRY(Downloader(used.handles_->multi.get(), transfers).run());
     std::vector<Downloaded> results;
     results.reserve(transfers.size());
     for (const auto &transfer : transfers) results.push_back(transfer->take_result());

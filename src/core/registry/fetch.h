@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -51,11 +52,29 @@ struct Downloaded {
     std::string sha256;       // of what was received
 };
 
+// Connections that stay open between downloads, for those who need one file to know of the next:
+// each connection anew costs two round trips with TLS, and the authorities' certificates read
+// again.
+class Connections {
+   public:
+    Connections();
+    Connections(Connections &&) noexcept;
+    Connections &operator=(Connections &&) noexcept;
+    ~Connections();
+
+   private:
+    friend Result<std::vector<Downloaded>> download(const std::vector<Download> &,
+                                                    const FetchOptions &, FileSystem &, Reporter &,
+                                                    Connections *);
+    struct Handles;
+    std::unique_ptr<Handles> handles_;  // null before the first download
+};
+
 // Gets all of them, in any order, side by side. The first failure ends all and removes the files of
 // unfinished ones. Results are in the order of the requests. Every file is complete and checked
-// (size, sha256), not synced.
+// (size, sha256), not synced. `connections` null: none are kept.
 Result<std::vector<Downloaded>> download(const std::vector<Download> &downloads,
                                          const FetchOptions &options, FileSystem &fs,
-                                         Reporter &reporter);
+                                         Reporter &reporter, Connections *connections = nullptr);
 
 }  // namespace pgx

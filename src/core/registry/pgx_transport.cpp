@@ -24,7 +24,8 @@ Result<std::vector<std::optional<std::string>>> PgxTransport::fetch(
         downloads.push_back(std::move(one));
     }
     std::vector<std::optional<std::string>> answers;
-    for (Downloaded &downloaded : TRY(download(downloads, options_, fs_, reporter_))) {
+    for (Downloaded &downloaded :
+         TRY(download(downloads, options_, fs_, reporter_, &connections_))) {
         traffic_.requests++;
         traffic_.bytes += downloaded.bytes;
         if (downloaded.outcome == Downloaded::Outcome::missing)

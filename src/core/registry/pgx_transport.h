@@ -29,6 +29,7 @@ class PgxTransport : public tuf::Transport {
     FetchOptions options_;
     FileSystem &fs_;
     Reporter &reporter_;
+    Connections connections_;
     Traffic traffic_;
 };
 
