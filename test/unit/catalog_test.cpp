@@ -112,6 +112,24 @@ TEST(Catalog, PackagesHaveAPath) {
         EXPECT_EQ(package_of_path(other), "") << other;
     EXPECT_EQ(bundle_path(artifact("semver-0.40.0+pg18-any.trunk")),
               "bundles/semver/semver-0.40.0+pg18-any.trunk");
+    EXPECT_EQ(bundle_location(artifact("semver-0.40.0+pg18-any.trunk")),
+              "bundles/semver/semver-0.40.0%2Bpg18-any.trunk");
+}
+
+TEST(Catalog, WithdrawnFilesAreKept) {
+    Catalog catalog = example();
+    catalog["semver"].withdrawn["semver-0.1.0+pg18-any.trunk"] = std::string(64, 'e');
+    catalog["semver"].releases.clear();
+    const std::string text = write_catalog(catalog);
+    const Result<Catalog> read = parse_catalog(text, "x");
+    ASSERT_TRUE(read) << read.error().message;
+    EXPECT_EQ(read->at("semver").withdrawn, catalog["semver"].withdrawn);
+    for (const auto &[from, to] :
+         {std::pair{"eeeee", "EEEEE"}, {"semver-0.1.0", "other-0.1.0"}, {"+pg18", "-pg18"}}) {
+        std::string bad = text;
+        bad.replace(bad.find(from), std::string_view(from).size(), to);
+        EXPECT_EQ(parse_catalog(bad, "x").error().code, ErrorCode::registry_malformed) << to;
+    }
 }
 
 TEST(Catalog, TheBestArtifactIsTheNewestThatRuns) {

@@ -9,6 +9,7 @@
 
 #include "core/base/names.h"
 #include "core/bundle/semantic_version.h"
+#include "core/catalog/catalog_limits.h"
 
 namespace pgx {
 
@@ -103,6 +104,15 @@ Result<CatalogPackage> read_package(const Json &json, const std::string &name) {
         if (!release) return fail(std::move(release).error());
         package.releases.push_back(std::move(*release));
     }
+    for (const auto &[file, sha256] :
+         TRY(member(json, "withdrawn", Json::value_t::object)).items()) {
+        const std::string digest = sha256.is_string() ? sha256.get<std::string>() : std::string();
+        if (TRY(parse_bundle_file_name(file)).name != name || !is_digest(digest))
+            return fail(ErrorCode::registry_malformed,
+                        "a withdrawn file has another name than it should, or no valid digest");
+        package.withdrawn.emplace(file, digest);
+    }
+    TRY(check_catalog_package(name, package));
     return package;
 }
 
@@ -181,10 +191,11 @@ std::string write_catalog(const Catalog &catalog) {
                                 {"dependencies", release.dependencies},
                                 {"artifacts", std::move(artifacts)}});
         }
-        packages[name] = {
+        Json &written = packages[name] = {
             {"summary", package.summary},         {"description", package.description},
             {"homepage", package.homepage},       {"license", package.license},
             {"module_path", package.module_path}, {"releases", std::move(releases)}};
+        if (!package.withdrawn.empty()) written["withdrawn"] = package.withdrawn;
     }
     return dump_json({{"format", 1}, {"packages", std::move(packages)}});
 }
@@ -220,6 +231,22 @@ std::string package_of_path(std::string_view path) {
 
 std::string bundle_path(const CatalogArtifact &artifact) {
     return "bundles/" + artifact.name.name + "/" + bundle_file_name(artifact.name);
+}
+
+std::string bundle_location(const CatalogArtifact &artifact) {
+    constexpr std::string_view plain =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
+    constexpr char digits[] = "0123456789ABCDEF";
+    std::string location;
+    for (const char character : bundle_path(artifact)) {
+        if (plain.find(character) != std::string_view::npos) {
+            location += character;
+            continue;
+        }
+        const auto byte = static_cast<unsigned char>(character);
+        location += {'%', digits[byte >> 4], digits[byte & 15]};
+    }
+    return location;
 }
 
 const CatalogArtifact *best_artifact(const CatalogRelease &release, const Platform &platform) {

@@ -16,6 +16,10 @@
 // targets metadata. What is said of an artifact is in its file name too, and in the bundle, and all
 // three have to agree.
 //
+// A file name that was published stands for its bytes for ever, also when it was taken back: then
+// the package keeps it under "withdrawn": {"semver-0.40.0+pg18-any.trunk": "<sha256>"}. Such a
+// package may be without releases. All that is said has limits: catalog_limits.h.
+//
 // A shard is as large as it is (100 packages) because the two things that grow with a registry are
 // the list of shards and the shards, and a refresh after one publication reads one of each.
 #pragma once
@@ -58,6 +62,8 @@ struct CatalogRelease {
 struct CatalogPackage {
     std::string summary, description, homepage, license, module_path;
     std::vector<CatalogRelease> releases;  // newest first
+    // Files that were published once and must not come again with other bytes: name to SHA-256.
+    std::map<std::string, std::string> withdrawn = {};
 };
 
 using Catalog = std::map<std::string, CatalogPackage>;
@@ -66,7 +72,8 @@ using Catalog = std::map<std::string, CatalogPackage>;
 inline constexpr std::uint64_t catalog_limit = 32 * 1024 * 1024;
 
 // registry_malformed, naming the package, when a member has another type than it should, or a name,
-// version, digest or artifact name is not one; feature_not_supported for a later format. `what`
+// version, digest or artifact name is not one, or there is more of something than the limits allow;
+// feature_not_supported for a later format. `what`
 // names the file in messages.
 Result<Catalog> parse_catalog(std::string_view text, std::string_view what);
 
@@ -89,6 +96,9 @@ std::string package_of_path(std::string_view path);
 // Where the bundle of an artifact is, relative to the registry's address:
 // "bundles/semver/semver-0.40.0+pg18-any.trunk".
 std::string bundle_path(const CatalogArtifact &artifact);
+// The same as a part of a URL, percent-encoded: "bundles/semver/semver-0.40.0%2Bpg18-any.trunk".
+// (Some object stores read "+" in a path as a blank.)
+std::string bundle_location(const CatalogArtifact &artifact);
 
 // The artifact of a release for a platform: of those that fit, the one for the newest C library;
 // nullptr when none does.
