@@ -30,9 +30,11 @@ CREATE TABLE pgx.registries (
     added_at     timestamptz NOT NULL DEFAULT now(),
     added_by     text NOT NULL DEFAULT session_user,
     root         text NOT NULL DEFAULT '',
+    expires_at   timestamptz,
     state        text NOT NULL DEFAULT ''
 );
 COMMENT ON TABLE pgx.registries IS 'places that list and serve releases';
+COMMENT ON COLUMN pgx.registries.expires_at IS 'until when what was read may be believed; null: it does not say';
 COMMENT ON COLUMN pgx.registries.root IS 'fingerprint of the root metadata that trust in a registry of kind pgx starts from';
 COMMENT ON COLUMN pgx.registries.source IS 'where it is, in the syntax of its kind; empty: the host''s own configuration';
 COMMENT ON COLUMN pgx.registries.priority IS 'the registry with the higher number wins a name that several offer';
@@ -185,6 +187,8 @@ SELECT pg_catalog.pg_extension_config_dump('pgx.history', '');
 GRANT USAGE ON SCHEMA pgx TO PUBLIC;
 GRANT SELECT ON pgx.registries, pgx.releases, pgx.installed, pgx.installed_extensions, pgx.files, pgx.history,
     pgx.trusted_keys TO PUBLIC;
+-- Or else whoever owns the database could not dump it.
+GRANT SELECT ON pgx.bundles TO pg_database_owner;
 
 --
 -- Set up
@@ -246,6 +250,11 @@ CREATE FUNCTION pgx.name_trigrams(names text[]) RETURNS integer[]
 COMMENT ON FUNCTION pgx.name_trigrams(text[]) IS 'the groups of three characters that an index of names finds parts of names by';
 CREATE INDEX ON pgx.releases USING gin (pgx.name_trigrams(extensions || package));
 
+CREATE FUNCTION pgx.is_prerelease(version text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN version OPERATOR(pg_catalog.~) '^\d+\.\d+\.\d+-[A-Za-z]';
+COMMENT ON FUNCTION pgx.is_prerelease(text) IS 'whether a semantic version is one before its release: 1.0.0-beta.1';
+
 -- While a registry has not told which extensions its packages hold, an extension is looked for under these short names.  What was found that way
 -- is verified after unpacking.
 CREATE FUNCTION pgx.usual_names(extension text) RETURNS text[]
@@ -266,7 +275,7 @@ CREATE VIEW pgx.offers AS
                CASE WHEN pg_catalog.cardinality(r.extensions) OPERATOR(pg_catalog.>) 0 THEN r.extensions
                     WHEN pg_catalog.cardinality(i.extensions) OPERATOR(pg_catalog.>) 0 THEN i.extensions
                     ELSE ARRAY[r.name] END) AS n(name)
-     ORDER BY n.name, r.package, r.registry, pgx.version_key(r.version) DESC;
+     ORDER BY n.name, r.package, r.registry, pgx.is_prerelease(r.version), pgx.version_key(r.version) DESC;
 COMMENT ON VIEW pgx.offers IS 'the newest release of every package, one row for each name it can be installed by';
 GRANT SELECT ON pgx.offers TO PUBLIC;
 
@@ -328,6 +337,21 @@ COMMENT ON FUNCTION pgx.available() IS 'everything that pgx.install() can instal
 
 -- Which packages have a word: anywhere in a name, or at the beginning of a word in the description.  Each of the two is an index;
 -- together in one condition they would be a scan of everything.  Two names may have all parts of a word between them, hence strpos().
+-- Null for what holds no word at all.
+CREATE FUNCTION pgx.word_query(word text) RETURNS tsquery
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    parts tsquery;
+BEGIN
+    IF word !~ '[[:alnum:]]' THEN
+        RETURN NULL;
+    END IF;
+    parts := plainto_tsquery('simple', word);
+    RETURN CASE WHEN numnode(parts) > 0 THEN (parts::text || ':*')::tsquery END;
+END
+$$;
+COMMENT ON FUNCTION pgx.word_query(text) IS 'finds words that begin with this one';
+
 CREATE FUNCTION pgx.packages_with(word text) RETURNS SETOF text
     LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT r.package FROM pgx.releases AS r
@@ -335,9 +359,8 @@ CREATE FUNCTION pgx.packages_with(word text) RETURNS SETOF text
        AND (strpos(lower(r.package), word) > 0 OR strpos(lower(array_to_string(r.extensions, ' ')), word) > 0)
     UNION
     SELECT r.package
-      FROM (SELECT plainto_tsquery('simple', word) AS parts WHERE word ~ '[[:alnum:]]') AS q, pgx.releases AS r
-     WHERE to_tsvector('pg_catalog.simple', r.summary || ' ' || r.description) @@ (q.parts::text || ':*')::tsquery
-       AND numnode(q.parts) > 0
+      FROM pgx.releases AS r
+     WHERE to_tsvector('pg_catalog.simple', r.summary || ' ' || r.description) @@ pgx.word_query(word)
 $$;
 COMMENT ON FUNCTION pgx.packages_with(text) IS 'packages that have this word in their names or description';
 
@@ -491,6 +514,11 @@ CREATE FUNCTION pgx.install_bundle(path text, signature text DEFAULT NULL, allow
 $$;
 COMMENT ON FUNCTION pgx.install_bundle(text, text, boolean) IS 'installs a bundle in a file on the server, by the signature in the file beside it (.minisig)';
 
+CREATE FUNCTION pgx.drop_bundle(package text, version text) RETURNS text
+    LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_drop_bundle';
+COMMENT ON FUNCTION pgx.drop_bundle(text, text) IS 'forgets a bundle that is not installed; superusers only';
+
 CREATE FUNCTION pgx.install_sql(name text, version text, script text, comment text DEFAULT '', requires text[] DEFAULT '{}',
                                 from_version text DEFAULT NULL, superuser boolean DEFAULT false) RETURNS SETOF pgx.installation
     LANGUAGE c SET search_path = pg_catalog, pg_temp
@@ -569,6 +597,7 @@ CREATE FUNCTION pgx.outdated(OUT what text, OUT name text, OUT current text, OUT
                           WHERE r.package = i.package
                             AND (r.registry = i.registry OR NOT EXISTS (SELECT FROM pgx.registries AS g WHERE g.name = i.registry))
                             AND pgx.version_key(r.version) > pgx.version_key(i.version)
+                            AND (pgx.is_prerelease(i.version) OR NOT pgx.is_prerelease(r.version))
                           ORDER BY pgx.version_key(r.version) DESC LIMIT 1) AS r
     UNION ALL
     SELECT format('database %I', u.database), u.extension, u.created_version, u.file_version,
@@ -651,6 +680,7 @@ REVOKE EXECUTE ON FUNCTION
     pgx.install(text, text, text, text[]),
     pgx.trust_key(text, text),
     pgx.distrust_key(text),
+    pgx.drop_bundle(text, text),
     pgx.install_bundle(bytea, text, boolean),
     pgx.install_bundle(text, text, boolean),
     pgx.install_sql(text, text, text, text, text[], text, boolean),

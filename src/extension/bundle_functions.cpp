@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "core/base/debian_version.h"
 #include "core/base/file_system.h"
 #include "core/base/json.h"
 #include "core/base/names.h"
@@ -18,6 +19,8 @@
 #include "extension/helper_process.h"
 #include "extension/home.h"
 #include "extension/installation.h"
+#include "extension/inventory.h"
+#include "extension/lock.h"
 #include "extension/settings.h"
 #include "extension/staging.h"
 
@@ -93,11 +96,25 @@ Result<Json> describe(const std::string &path, const pg::Value &signature, bool 
     return *release;
 }
 
-// Keeps a bundle whose origin has been decided upon, and installs it.
+// What a bundle takes the place of, if that is more than an earlier bundle of its own.
+void tell_what_is_replaced(const Release &release) {
+    const std::optional<InstalledPackage> installed = find_installed(release.package);
+    if (!installed || installed->package != release.package) return;
+    const bool older = compare_debian_versions(release.version, installed->version) < 0;
+    if (installed->registry != release.registry || older)
+        pg::notice("\"" + release.package + "\" " + installed->version + " is replaced by " +
+                       (older ? "an older version, " : "version ") + release.version,
+                   "What was installed is " + installed->origin() + ".");
+}
+
+// Keeps a bundle whose origin has been decided upon, and installs it. The lock comes first: others
+// read what is kept here when they hold it.
 Result<void> keep_and_install(const std::string &path, const Json &described, const Json &sql,
                               const DirectoryLayout &layout, ProgressSlot &progress,
                               pg::ResultSet &rows) {
+    take_cluster_lock();
     Release release = TRY(keep_bundle(path, described, sql));
+    tell_what_is_replaced(release);
     Wish wish{.name = release.package};
     wish.release = std::move(release);
     const Plan plan = TRY(plan_and_place({wish}, "update", layout, progress));
@@ -105,14 +122,17 @@ Result<void> keep_and_install(const std::string &path, const Json &described, co
     return {};
 }
 
-// The scripts of the newest version of an SQL extension that is kept here, by file name.
+// The scripts of all versions of an SQL extension that are kept here, by file name; of one that was
+// given twice, the later.
 Json known_scripts(const std::string &name) {
-    const std::vector<pg::Row> rows = pg::query(
-        "SELECT sql OPERATOR(pg_catalog.->) 'scripts' FROM pgx.bundles WHERE package "
-        "OPERATOR(pg_catalog.=) $1 AND sql IS NOT NULL ORDER BY added_at DESC LIMIT 1",
-        {name});
-    if (rows.empty()) return Json::object();
-    return parse_json(rows[0][0].value_or("{}")).value_or(Json::object());
+    Json all = Json::object();
+    for (const pg::Row &row : pg::query_latest(
+             "SELECT sql OPERATOR(pg_catalog.->) 'scripts' FROM pgx.bundles WHERE package "
+             "OPERATOR(pg_catalog.=) $1 AND sql IS NOT NULL ORDER BY added_at",
+             {name}))
+        if (const Result<Json> scripts = parse_json(row[0].value_or("{}")); scripts)
+            all.update(*scripts);
+    return all;
 }
 
 Result<void> check_version_name(const std::string &version) {
@@ -162,7 +182,47 @@ PGX_FUNCTION(pgx_distrust_key) {
         0)
         return fail(ErrorCode::invalid_argument, "no key \"" + name + "\" is trusted", "",
                     "See pgx.trusted_keys.");
+    // What it has signed is not on offer any more. What is installed stays, and that is to be
+    // known.
+    (void)refresh_bundles(bundle_registry_name);
+    for (const pg::Row &row : pg::query(
+             "SELECT i.package, i.version FROM pgx.installed AS i WHERE i.registry "
+             "OPERATOR(pg_catalog.=) $1 AND pg_catalog.starts_with(i.signer, 'minisign ') AND NOT "
+             "EXISTS (SELECT FROM pgx.trusted_keys AS k WHERE pg_catalog.starts_with(i.signer, "
+             "'minisign ' OPERATOR(pg_catalog.||) k.key_id OPERATOR(pg_catalog.||) ' ')) ORDER BY "
+             "1",
+             {bundle_registry_name}))
+        pg::warning("\"" + row[0].value_or("") + "\" " + row[1].value_or("") +
+                        " was signed by a key that is not trusted",
+                    "", "Remove it, or install another version of it.");
     return pg::text_datum(name);
+}
+
+PGX_FUNCTION(pgx_drop_bundle) {
+    const pg::OwnerRights rights(fcinfo);
+    TRY(check_may_change("pgx.drop_bundle()"));
+    TRY(check_superuser(rights, "drop a bundle", "It may be needed to repair what is installed."));
+    const std::string package = TRY(required_argument(fcinfo, 0, "the package"));
+    const std::string version = TRY(required_argument(fcinfo, 1, "the version"));
+    take_cluster_lock();
+    const std::vector<pg::Row> rows = pg::query_latest(
+        "SELECT EXISTS (SELECT FROM pgx.installed AS i WHERE i.package OPERATOR(pg_catalog.=) "
+        "b.package AND i.sha256 OPERATOR(pg_catalog.=) b.sha256) FROM pgx.bundles AS b WHERE "
+        "package "
+        "OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2",
+        {package, version});
+    if (rows.empty())
+        return fail(ErrorCode::unknown_version, "there is no bundle of " + package + " " + version,
+                    "", "See pgx.versions(name).");
+    if (rows[0][0] == "t")
+        return fail(ErrorCode::wrong_state, package + " " + version + " is installed", "",
+                    "Remove it first: SELECT * FROM pgx.remove('" + package + "').");
+    pg::execute(
+        "DELETE FROM pgx.bundles WHERE package OPERATOR(pg_catalog.=) $1 AND version "
+        "OPERATOR(pg_catalog.=) $2",
+        {package, version});
+    (void)refresh_bundles(bundle_registry_name);
+    return pg::text_datum(package + " " + version);
 }
 
 PGX_FUNCTION(pgx_install_bundle) {
@@ -203,6 +263,7 @@ PGX_FUNCTION(pgx_install_sql) {
         TRY(check_version_name(*from));
         file += *from + "--";
     }
+    take_cluster_lock();
     Json scripts = known_scripts(name);
     scripts[file + version + ".sql"] = script;
 

@@ -57,6 +57,17 @@ Result<Release> keep_bundle(const std::string &path, const Json &described, cons
     release.sha256 = TRY(json_string(described, "sha256"));
     release.signer = TRY(json_string(described, "signer"));
     release.size = TRY(json_unsigned(described, "size"));
+    const std::vector<pg::Row> before = pg::query_latest(
+        "SELECT signer FROM pgx.bundles WHERE package OPERATOR(pg_catalog.=) $1 AND version "
+        "OPERATOR(pg_catalog.=) $2 AND sha256 OPERATOR(pg_catalog.<>) $3",
+        {release.package, release.version, release.sha256});
+    if (!before.empty() && before[0][0] != release.signer && before[0][0] != "unsigned")
+        return fail(ErrorCode::wrong_state,
+                    "another bundle of " + release.package + " " + release.version + " is kept",
+                    "Its signer is \"" + before[0][0].value_or("") + "\", and of this one \"" +
+                        release.signer + "\".",
+                    "Drop it first: SELECT pgx.drop_bundle('" + release.package + "', '" +
+                        release.version + "').");
     pg::execute(
         "INSERT INTO pgx.registries (name, kind, priority) VALUES ($1, $2, 600) ON CONFLICT DO "
         "NOTHING",
@@ -98,7 +109,9 @@ std::uint64_t refresh_bundles(const std::string &registry) {
     pg::execute("DELETE FROM pgx.releases WHERE registry OPERATOR(pg_catalog.=) $1", {registry});
     const std::vector<pg::Row> rows = pg::query(
         "SELECT pg_catalog.jsonb_build_object('rows', coalesce(pg_catalog.jsonb_agg(release), "
-        "'[]')), pg_catalog.count(*) FROM pgx.bundles");
+        "'[]')), pg_catalog.count(*) FROM pgx.bundles AS b WHERE signer OPERATOR(pg_catalog.=) "
+        "'unsigned' OR EXISTS (SELECT FROM pgx.trusted_keys AS k WHERE pg_catalog.starts_with("
+        "b.signer, 'minisign ' OPERATOR(pg_catalog.||) k.key_id OPERATOR(pg_catalog.||) ' '))");
     insert_releases(registry, rows.at(0)[0].value_or("{}"));
     pg::execute(
         "UPDATE pgx.registries SET refreshed_at = pg_catalog.clock_timestamp(), packages = "

@@ -20,14 +20,15 @@ inline constexpr const char *bundle_registry_name = "bundles";
 
 // Keeps the bundle in the file at `path`, which the helper has verified; `described` is what it
 // answered (protocol.h, "describe_bundle"), `sql` null or what install_sql() needs again. Makes the
-// registry if it is not there, replaces an earlier bundle of the same package and version.
+// registry if it is not there, replaces an earlier bundle of the same package, version and signer;
+// wrong_state when another signer's is there. The caller holds the cluster lock.
 Result<Release> keep_bundle(const std::string &path, const Json &described, const Json &sql);
 
 // Puts the bundle of a release where the helper looks for artifacts, unless it is there.
 Result<void> provide_bundle(const Release &release, const DirectoryLayout &layout);
 
-// Makes the rows of the registry of bundles in pgx.releases those of pgx.bundles. The number of
-// rows.
+// Makes the rows of the registry of bundles in pgx.releases those of pgx.bundles, without those
+// whose key is trusted no more. The number of rows.
 std::uint64_t refresh_bundles(const std::string &registry);
 
 }  // namespace pgx

@@ -26,6 +26,9 @@ Result<std::vector<Wish>> wishes_argument(FunctionCallInfo fcinfo) {
             return fail(
                 ErrorCode::invalid_argument, "two registries are asked for",
                 "The name says \"" + *wish.registry + "\" and the argument \"" + *registry + "\".");
+        for (const Wish &other : wishes)
+            if (other.name == wish.name)
+                return fail(ErrorCode::invalid_argument, "\"" + wish.name + "\" is named twice");
         if (version) wish.version = version;
         if (registry) wish.registry = registry;
         wishes.push_back(std::move(wish));

@@ -84,10 +84,9 @@ Result<void> check_same_registry(const Wish &wish, const InstalledPackage &insta
 Wish from_same_registry(Wish wish) {
     if (wish.registry || wish.release) return wish;
     if (const std::optional<InstalledPackage> installed = find_installed(wish.name);
-        installed &&
-        !pg::query("SELECT FROM pgx.registries WHERE enabled AND name OPERATOR(pg_catalog.=) $1",
-                   {installed->registry})
-             .empty())
+        installed && !pg::query("SELECT FROM pgx.registries WHERE name OPERATOR(pg_catalog.=) $1",
+                                {installed->registry})
+                          .empty())
         wish.registry = installed->registry;
     return wish;
 }
@@ -117,6 +116,15 @@ Result<void> Planner::consider(const Wish &wish, std::vector<Chosen> &chosen) {
         return consider_requirements(satisfied->package, chosen);
     }
     const Wish bound = from_same_registry(wish);
+    if (bound.registry && !wish.registry &&
+        pg::query("SELECT FROM pgx.registries WHERE enabled AND name OPERATOR(pg_catalog.=) $1",
+                  {*bound.registry})
+            .empty())
+        return fail(ErrorCode::wrong_state,
+                    "registry \"" + *bound.registry + "\", which \"" + wish.name +
+                        "\" is from, is disabled",
+                    "",
+                    "Enable it with pgx.alter_registry(), or name another one: registry => '...'.");
     Result<Release> release = find_release(bound, progress_);
     if (!release) {
         Error error = std::move(release).error();
@@ -197,6 +205,12 @@ Result<void> Planner::fetch(std::vector<Chosen> chosen) {
 
     std::vector<Chosen> wrong_guesses;
     for (std::size_t i = 0; i < chosen.size(); i++) {
+        if (chosen[i].release.is_claim && !has_extension(receipts[i], chosen[i].wish.name))
+            return fail(ErrorCode::registry_malformed,
+                        "package \"" + chosen[i].release.package + "\" does not hold extension \"" +
+                            chosen[i].wish.name + "\"",
+                        "Registry \"" + chosen[i].release.registry + "\" says that it does.",
+                        "Tell those who run the registry.");
         if (chosen[i].release.is_guess && !has_extension(receipts[i], chosen[i].wish.name))
             wrong_guesses.push_back(std::move(chosen[i]));
         else

@@ -228,13 +228,16 @@ Result<RefreshReport> refresh_registry(const std::string &name, bool extension_n
         report.packages = replacement.added() + (has_rows ? std::stoull(*rows[0][3]) : 0);
         report.packages -= std::min(report.packages, replacement.removed());
     }
+    const std::uint64_t expires = TRY(json_unsigned(*result, "expires", 0));
     // Of an unchanged registry the helper does not count the packages again.
     rows = pg::query(
         "UPDATE pgx.registries SET refreshed_at = pg_catalog.clock_timestamp(), state = $2, "
+        "expires_at = pg_catalog.to_timestamp($4::pg_catalog.float8), "
         "packages = coalesce($3::pg_catalog.int4, packages) WHERE name OPERATOR(pg_catalog.=) $1 "
         "RETURNING packages",
         {name, TRY(json_string(*result, "state", "")),
-         report.unchanged ? pg::Value{} : std::to_string(report.packages)});
+         report.unchanged ? pg::Value{} : std::to_string(report.packages),
+         expires == 0 ? pg::Value{} : std::to_string(expires)});
     report.packages = std::stoull(rows.at(0)[0].value_or("0"));
     report.milliseconds = milliseconds_since(start);
     return report;
@@ -281,7 +284,8 @@ Result<std::vector<std::string>> enabled_registries() {
 Result<void> ensure_refreshed(ProgressSlot &progress) {
     for (const std::string &name : TRY(enabled_registries())) {
         std::vector<pg::Row> rows = pg::query(
-            "SELECT refreshed_at IS NULL OR (packages OPERATOR(pg_catalog.>) 0 AND NOT EXISTS"
+            "SELECT refreshed_at IS NULL OR expires_at OPERATOR(pg_catalog.<) pg_catalog.now() OR "
+            "(packages OPERATOR(pg_catalog.>) 0 AND NOT EXISTS"
             "       (SELECT FROM pgx.releases AS r WHERE r.registry OPERATOR(pg_catalog.=) g.name))"
             "  FROM pgx.registries AS g WHERE name OPERATOR(pg_catalog.=) $1",
             {name});

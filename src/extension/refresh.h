@@ -34,8 +34,8 @@ Result<void> check_registry_readable(const std::string &name, ProgressSlot &prog
 // "system" first and says so.
 Result<std::vector<std::string>> enabled_registries();
 
-// Refreshes the enabled registries that never were, and says so. What every call that needs a
-// registry begins with.
+// Refreshes the enabled registries that never were, or whose signed lists have expired since, and
+// says so. What every call that needs a registry begins with.
 Result<void> ensure_refreshed(ProgressSlot &progress);
 
 }  // namespace pgx

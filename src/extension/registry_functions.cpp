@@ -52,7 +52,7 @@ Result<std::string> kind_of(const pg::Value &kind, const std::string &source) {
 // "sha256:<64 hex digits>" of the bytes of 1.root.json, or "<version>:sha256:..." of a later one.
 bool is_fingerprint(std::string_view text) {
     if (const std::size_t digits = text.find_first_not_of("0123456789");
-        digits != 0 && digits != std::string_view::npos && text[digits] == ':')
+        digits > 0 && digits < 10 && text[0] != '0' && text[digits] == ':')
         text.remove_prefix(digits + 1);
     return text.starts_with("sha256:") && text.size() == 71 &&
            text.find_first_not_of("0123456789abcdef", 7) == std::string_view::npos;
@@ -91,10 +91,24 @@ Result<void> check_source(const std::string &kind, const std::string &source,
     return {};
 }
 
+// Scheme, host and port of a URL.
+std::string origin_of(const std::string &url) {
+    const std::size_t host = url.find("//");
+    return host == std::string::npos ? url : url.substr(0, url.find('/', host + 2));
+}
+
+// What a registry was told is not for another server.
+void drop_headers(const std::string &registry) {
+    if (pg::execute("DELETE FROM pgx.registry_headers WHERE registry OPERATOR(pg_catalog.=) $1",
+                    {registry}) > 0)
+        pg::notice("the headers of registry \"" + registry + "\" were dropped",
+                   "Its new address is another server's.",
+                   "Give them again with pgx.alter_registry(name, headers => '...').");
+}
+
 Result<void> set_headers(FunctionCallInfo fcinfo, int n, const std::string &registry,
                          const std::string &kind) {
     if (PG_ARGISNULL(n)) return {};
-    hide_statement();
     if (kind != "pgx")
         return fail(ErrorCode::feature_not_supported,
                     "headers are for registries of kind \"pgx\" only", "",
@@ -143,6 +157,8 @@ pg::Value boolean_argument(FunctionCallInfo fcinfo, int n) {
 }  // namespace
 
 PGX_FUNCTION(pgx_add_registry) {
+    // Before anything can fail and have the statement logged.
+    if (!PG_ARGISNULL(5)) hide_statement();
     TRY(check_may_change("pgx.add_registry()"));
     const std::string name = TRY(required_name(fcinfo, 0));
     const std::string source = pg::text_argument(fcinfo, 1).value_or("");
@@ -159,6 +175,7 @@ PGX_FUNCTION(pgx_add_registry) {
 }
 
 PGX_FUNCTION(pgx_alter_registry) {
+    if (!PG_ARGISNULL(6)) hide_statement();
     TRY(check_may_change("pgx.alter_registry()"));
     std::string name = TRY(required_name(fcinfo, 0));
     const pg::Value source = pg::text_argument(fcinfo, 1);
@@ -176,9 +193,15 @@ PGX_FUNCTION(pgx_alter_registry) {
                                {name})
                                .at(0);
     const std::string kind = before[0].value_or("");
+    if (kind == bundle_kind && (source || root || !PG_ARGISNULL(6)))
+        return fail(ErrorCode::invalid_argument,
+                    "registry \"" + name + "\" has no source, root or headers",
+                    "It is made of the bundles in pgx.bundles.");
+    if (source && PG_ARGISNULL(6) && origin_of(*source) != origin_of(before[1].value_or("")))
+        drop_headers(name);
     TRY(set_headers(fcinfo, 6, name, kind));
     if (source || root) {
-        if (source && (kind == bundle_kind || TRY(kind_of(std::nullopt, *source)) != kind))
+        if (source && TRY(kind_of(std::nullopt, *source)) != kind)
             return fail(ErrorCode::invalid_argument,
                         "registry \"" + name + "\" is of another kind than the new source", "",
                         "Drop it and add one of the other kind.");
@@ -213,6 +236,11 @@ PGX_FUNCTION(pgx_drop_registry) {
     TRY(check_may_change("pgx.drop_registry()"));
     const std::string name = TRY(required_name(fcinfo, 0));
     TRY(check_exists(name));
+    if (name == bundle_registry_name && !pg::query("SELECT FROM pgx.bundles LIMIT 1").empty())
+        return fail(ErrorCode::wrong_state, "registry \"" + name + "\" is not empty",
+                    "Its bundles are needed to repair and roll back what was installed from them.",
+                    "Drop them one by one: SELECT pgx.drop_bundle(package, version) FROM "
+                    "pgx.bundles.");
     pg::execute("DELETE FROM pgx.registries WHERE name OPERATOR(pg_catalog.=) $1", {name});
     return pg::text_datum(name);
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/base/names.h"
+#include "extension/bundle_registry.h"
 #include "extension/query.h"
 #include "extension/refresh.h"
 
@@ -35,7 +36,8 @@ SELECT c.rank, c.priority, c.registry, c.kind, c.source, c.package, c.version, c
          WHERE (g.enabled AND $2 IS NULL) OR r.registry OPERATOR(pg_catalog.=) $2) AS c
  WHERE c.rank IS NOT NULL
    AND ($3 IS NULL OR c.version OPERATOR(pg_catalog.=) $3 OR pgx.upstream_version(c.version) OPERATOR(pg_catalog.=) $3)
- ORDER BY c.priority DESC, c.rank, pgx.version_key(c.version) DESC, c.registry, c.package, c.repository)";
+ ORDER BY c.priority DESC, c.rank, c.version OPERATOR(pg_catalog.=) $3 DESC NULLS LAST,
+          pgx.is_prerelease(c.version), pgx.version_key(c.version) DESC, c.registry, c.package, c.repository)";
 
 struct Candidate {
     int rank = 0, priority = 0;
@@ -57,6 +59,7 @@ std::vector<Candidate> candidates(const Wish &wish) {
         for (std::size_t i = 0; i < std::size(members); i++) *members[i] = row[i + 2].value_or("");
         release.size = std::stoull(*row[std::size(members) + 2]);
         release.is_guess = candidate.rank == 4;
+        release.is_claim = candidate.rank == 1 && release.kind != "apt";
         found.push_back(std::move(candidate));
     }
     return found;
@@ -122,6 +125,11 @@ Json Release::artifact() const {
 }
 
 Result<Release> recorded_release(const std::string &package, const pg::Row &row) {
+    if (!row[2] && row[1] == bundle_registry_name)
+        return fail(ErrorCode::unknown_registry,
+                    "the bundle of " + package + " " + row[0].value_or("") +
+                        " is not in the catalog any more",
+                    "", "Give it to pgx.install_bundle() again.");
     if (!row[2])
         return fail(
             ErrorCode::unknown_registry, "registry \"" + row[1].value_or("") + "\" does not exist",

@@ -23,6 +23,10 @@ struct Release {
     // The registry did not say which extensions the package holds, and only its name speaks for it:
     // once it is unpacked, it has to hold the extension that was asked for.
     bool is_guess = false;
+    // The registry's publisher said that it holds the extension that was asked for. What a
+    // publisher may say of names is not limited by what his package holds, so this is checked
+    // likewise.
+    bool is_claim = false;
 
     Json artifact() const;  // for the helper's request "fetch"
     std::string origin() const { return registry + ": " + package + " " + version; }

@@ -26,6 +26,7 @@ SELECT DISTINCT ON (i.package) i.package, r.version, r.registry
  WHERE (r.registry OPERATOR(pg_catalog.=) i.registry
         OR NOT EXISTS (SELECT FROM pgx.registries AS own WHERE own.name OPERATOR(pg_catalog.=) i.registry))
    AND pgx.version_key(r.version) OPERATOR(pg_catalog.>) pgx.version_key(i.version)
+   AND (pgx.is_prerelease(i.version) OR NOT pgx.is_prerelease(r.version))
    AND i.package OPERATOR(pg_catalog.=) $1
  ORDER BY i.package, g.priority DESC, pgx.version_key(r.version) DESC)";
 
@@ -51,6 +52,17 @@ std::string reason_for_no_update(const InstalledPackage &installed) {
                                  {installed.package})
                                  .empty();
     return is_offered ? "up to date" : "not updated: " + registry + " is gone";
+}
+
+// Whether updates of one of them could come from this registry: it came from there, or its own
+// registry is gone.
+bool concerns(const std::string &registry, const std::vector<InstalledPackage> &packages) {
+    return std::ranges::any_of(packages, [&](const InstalledPackage &installed) {
+        return installed.registry == registry ||
+               pg::query("SELECT FROM pgx.registries WHERE name OPERATOR(pg_catalog.=) $1",
+                         {installed.registry})
+                   .empty();
+    });
 }
 
 pg::Row unchanged_row(const InstalledPackage &installed, const std::string &why) {
@@ -129,7 +141,8 @@ PGX_FUNCTION(pgx_update) {
     // request.
     if (!packages.empty())
         for (const std::string &registry : TRY(enabled_registries()))
-            (void)TRY(refresh_registry(registry, false, progress));
+            if (concerns(registry, packages))
+                (void)TRY(refresh_registry(registry, false, progress));
 
     std::vector<Wish> wishes;
     std::vector<pg::Row> unchanged;

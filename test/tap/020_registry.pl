@@ -102,6 +102,12 @@ subtest 'names' => sub {
     is($server->sql(q{SELECT version FROM pgx.install('parts')}), '1.0.0-beta.1', 'a pre-release when there is nothing else');
     $globex->publish($globex->bundle('parts', '1.0.0'));
     is($server->sql(q{SELECT action, version FROM pgx.update('parts')}), 'updated|1.0.0', 'and the release after it');
+    $globex->publish($globex->bundle('parts', '1.1.0-rc.1'));
+    is($server->sql(q{SELECT action FROM pgx.update('parts')}), 'up to date', 'but not the next pre-release');
+    is($server->sql(q{SELECT version FROM pgx.install('parts@1.1.0-rc.1')}), '1.1.0-rc.1', 'unless it is asked for');
+    $server->refuses('one name twice', q{SELECT pgx.install(ARRAY['parts@1.0.0', 'parts@1.1.0-rc.1'])}, { sqlstate => '22023', message => '"parts" is named twice', hint => '' });
+    is($server->sql(q{SELECT count(*) FROM unnest(ARRAY['', '%', '(', 'a & b', '\\', '-']) AS w CROSS JOIN LATERAL pgx.search(w) AS s WHERE s.name = 'none'}),
+        '0', 'any text can be searched for');
     $server->sql(q{SELECT pgx.remove(ARRAY['parts', 'stock']); SELECT pgx.drop_registry('globex')});
 };
 
@@ -120,6 +126,11 @@ subtest 'a private registry' => sub {
     is($server->sql(q{SELECT source FROM pgx.install('stock')}), 'acme: stock 2.0.0', 'for bundles too');
     $server->sql(q{SELECT pgx.remove('stock')});
 
+    $server->sql("SELECT pgx.alter_registry('acme', source => 'http://localhost:1/elsewhere')");
+    is($server->sql('SELECT count(*) FROM pgx.registry_headers'), '0', 'another server does not get the token');
+    $server->sql("SELECT pgx.alter_registry('acme', source => '" . $acme->url('private') . q{', headers => '{"Authorization": "Bearer let-me-in", "X-Token": "let-me-in"}')});
+    $server->fails('a call that fails', q{SELECT pgx.add_registry('acme', 'https://example.org', root => 'sha256:} . ('0' x 64) . q{', headers => '{"A": "let-me-in"}')},
+        { sqlstate => '42710' });
     my @sent = credentials();
     $server->sql("SELECT pgx.alter_registry('acme', source => '" . $acme->url('away') . "')");
     like(refresh(), qr/^updated/, 'a redirect to another host is followed');

@@ -97,8 +97,22 @@ subtest 'signatures that do not count' => sub {
     $server->sql(q{SELECT pgx.distrust_key('acme')});
     $server->sql(q{SELECT pgx.remove('victim')});
     $server->refuses('a key that is trusted no more', "SELECT pgx.install_bundle('$victim')", { sqlstate => 'PX005' });
-    is($server->sql("SELECT action FROM pgx.install('victim')"), 'installed', 'what was accepted then may be installed again');
+    is($server->sql(q{SELECT count(*) FROM pgx.available() WHERE package = 'victim'}), '0', 'nor is anything of it on offer');
     $server->sql(qq{SELECT pgx.trust_key('acme', '$public')});
+    $server->refuses('a bundle that is in use is not dropped', q{SELECT pgx.drop_bundle('ledger', '1.1.0')}, { sqlstate => '55000', message => qr/is installed/ });
+    is($server->sql(q{SELECT pgx.drop_bundle('victim', '1.0.0')}), 'victim 1.0.0', 'another one is');
+    $server->refuses('once', q{SELECT pgx.drop_bundle('victim', '1.0.0')}, { sqlstate => '42704' });
+    $server->refuses('nor is the registry', q{SELECT pgx.drop_registry('bundles')}, { sqlstate => '55000', message => qr/is not empty/ });
+};
+
+subtest 'what a bundle says of itself' => sub {
+    # META.json of a careless or bad publisher
+    my $meta = "$work/META.json";
+    append_to_file($meta, q({"name": "honest", "version": "1.0.0", "abstract": "two\nlines", "license": "PostgreSQL", "maintainers": [{"name": "x", "url": "https://example.org"}],
+        "contents": {"extensions": {"postgis": {"control": "a", "sql": "b"}, "honest": {"control": "a", "sql": "b"}}}, "meta-spec": {"version": "2.0.0", "url": "https://example.org"}}));
+    my $path = sign($maker->bundle('honest', '1.0.0', arguments => [ '--meta', $meta ]), comment('honest', '1.0.0'));
+    $server->sql("SELECT pgx.install_bundle('$path')");
+    is($server->sql(q{SELECT extensions, summary FROM pgx.releases WHERE package = 'honest'}), '{honest}|two lines', 'is held against what is in it');
 };
 
 subtest 'unsigned' => sub {
@@ -137,6 +151,9 @@ subtest 'scripts as text' => sub {
 
     $server->refuses('a name with a slash', q{SELECT pgx.install_sql('a/b', '1.0', 'SELECT 1')}, { sqlstate => '42602' });
     $server->refuses('a version with a slash', q{SELECT pgx.install_sql('a', '../1', 'SELECT 1')}, { sqlstate => '42602', hint => qr// });
+    is($server->sql(q{BEGIN; SELECT action FROM pgx.install_sql('steps', '1.0', 'SELECT 1'); SELECT action FROM pgx.install_sql('steps', '1.1', 'SELECT 1', from_version => '1.0');
+        SELECT action FROM pgx.install_sql('steps', '1.2', 'SELECT 1', from_version => '1.1'); COMMIT}), "installed\nupdated\nupdated", 'three in one transaction');
+    is($server->sql(q{SELECT action FROM pgx.install_sql('lines', '1.0', 'SELECT 1', comment => E'two\nlines')}), 'installed', 'a comment of two lines');
     $server->refuses('an update from nowhere', q{SELECT pgx.install_sql('b', '1.1', 'SELECT 1', from_version => '1.0')}, { sqlstate => 'PX008' });
     $server->refuses('not a superuser', q{SELECT pgx.install_sql('b', '1.0', 'SELECT 1')},
         { sqlstate => '42501', message => 'permission denied to install a script as an extension' }, role => 'operator');

@@ -119,6 +119,8 @@ TEST(AptIndex, Contents) {
         "FILE                LOCATION\n" + base + "semver.control      database/postgresql-18-semver\n" + base +
         "semver--1.sql database/postgresql-18-semver\n" + base + "b.control\tdatabase/postgresql-18-two,universe/database/postgresql-18-one\n./" +
         base + "a.control postgresql-18-two\n/" + base + "postgis-3.control  postgresql-18-two\n" + base +
+        "postgis--3.6.sql postgresql-18-two\n" + base + "bare-2.control postgresql-18-two\n" + base +
+        "own-2.control postgresql-18-two\n" + base + "own-2--1.sql postgresql-18-two\n" + base + "own--1.sql postgresql-18-two\n" + base +
         "sub/x.control postgresql-18-two\n" + base + "with blank.control postgresql-18-two\n" + base +
         "core.control database/postgresql-18\nusr/share/postgresql/17/extension/old.control database/postgresql-17-old\n" + base + "odd.control\n";
     for (const char *compression : {"", "gz", "xz", "zst"}) {
@@ -126,7 +128,7 @@ TEST(AptIndex, Contents) {
         ASSERT_TRUE(names) << whole(names);
         ExtensionNames expected = {{"postgresql-18-one", {"b"}},
                                    {"postgresql-18-semver", {"semver"}},
-                                   {"postgresql-18-two", {"a", "b", "postgis-3"}}};
+                                   {"postgresql-18-two", {"a", "b", "bare-2", "own-2", "postgis"}}};
         EXPECT_EQ(*names, expected);
         auto again = extension_names_from_json(Json::parse(dump_json(to_json(*names))));
         ASSERT_TRUE(again) << whole(again);

@@ -81,6 +81,8 @@ void JsonLinesReporter::send_releases(const Json &rows, std::string_view part, s
         send_releases(rows, part, begin, middle);
         send_releases(rows, part, middle, end);
     } else {
+        // The part has to be begun even if nothing of it can be said.
+        if (!part.empty()) send_releases(Json::array(), part, 0, 0);
         const auto package = json_string(rows[begin], "package", "");
         notice("package \"" + (package ? *package : std::string()) + "\" was left out",
                "Its description in the registry's lists is too long.", "");

@@ -8,6 +8,7 @@
 #include "core/bundle/minisign.h"
 #include "core/bundle/semantic_version.h"
 #include "core/bundle/signed_comment.h"
+#include "core/bundle/unpack_bundle.h"
 #include "core/registry/inspect.h"
 
 namespace pgx {
@@ -39,6 +40,14 @@ Result<Origin> check_origin(const DescribeBundleJob &job, FileSystem &fs) {
                   std::move(verified.trusted_comment)};
 }
 
+// Up to `limit` bytes with blanks for control characters, for tables that people look at.
+std::string one_line(std::string text, std::size_t limit) {
+    if (text.size() > limit) text.resize(limit);
+    for (char &c : text)
+        if (static_cast<unsigned char>(c) < ' ') c = ' ';
+    return text;
+}
+
 // A control file's string, as guc-file.l reads it.
 std::string control_file_string(const std::string &text) {
     std::string result = "'";
@@ -53,7 +62,8 @@ std::string control_file_text(const PackSqlJob &job) {
     std::string required;
     for (const std::string &name : job.requires_) required += (required.empty() ? "" : ", ") + name;
     std::string text = "default_version = " + control_file_string(job.version) + "\n";
-    if (!job.comment.empty()) text += "comment = " + control_file_string(job.comment) + "\n";
+    if (!job.comment.empty())
+        text += "comment = " + control_file_string(one_line(job.comment, 1000)) + "\n";
     if (!required.empty()) text += "requires = " + control_file_string(required) + "\n";
     // The script runs with the rights of whoever creates the extension.
     text += std::string("superuser = ") + (job.superuser ? "true" : "false") + "\n";
@@ -62,7 +72,7 @@ std::string control_file_text(const PackSqlJob &job) {
 
 }  // namespace
 
-Result<Json> describe_bundle(const DescribeBundleJob &job, FileSystem &fs) {
+Result<Json> describe_bundle(const DescribeBundleJob &job, FileSystem &fs, Reporter &reporter) {
     // The signature comes first: nothing of a bundle that nobody vouches for is looked at.
     const Origin origin = TRY(check_origin(job, fs));
     const Bundle bundle = TRY(open_bundle(fs, job.path));
@@ -70,23 +80,32 @@ Result<Json> describe_bundle(const DescribeBundleJob &job, FileSystem &fs) {
     TRY(check_platform(bundle.name, job.platform));
     const std::optional<FileInfo> info = TRY(fs.info(job.path));
     if (!info) return fail(ErrorCode::io, "the bundle is gone");
-    const std::string sha256 = TRY(sha256_of_file(fs, job.path));
+    Artifact artifact;
+    artifact.package = bundle.name.name;
+    artifact.version = bundle.name.version;
+    artifact.size = info->size;
+    artifact.sha256 = TRY(sha256_of_file(fs, job.path));
+    const std::string directory = job.path + ".d";
+    const Receipt receipt =
+        TRY(unpack_bundle(job.path, artifact, job.platform, directory, fs, reporter));
+    TRY(fs.remove_tree(directory));
     const Meta meta = bundle.meta.value_or(Meta{});
     Json extensions = Json::array();
-    for (const auto &[name, extension] : meta.extensions) extensions.push_back(name);
+    for (const ReceiptExtension &extension : receipt.extensions)
+        extensions.push_back(extension.name);
     return Json{{"release",
-                 {{"package", bundle.name.name},
-                  {"version", bundle.name.version},
+                 {{"package", artifact.package},
+                  {"version", artifact.version},
                   {"architecture", bundle.name.architecture},
-                  {"summary", meta.abstract},
-                  {"description", meta.description},
-                  {"homepage", meta.homepage},
-                  {"module_path", meta.module_path},
+                  {"summary", one_line(meta.abstract, 500)},
+                  {"description", meta.description.substr(0, 20'000)},
+                  {"homepage", one_line(meta.homepage, 1000)},
+                  {"module_path", one_line(meta.module_path, 1000)},
                   {"url", "bundle:" + bundle_file_name(bundle.name)},
-                  {"size", info->size},
-                  {"sha256", sha256},
+                  {"size", artifact.size},
+                  {"sha256", artifact.sha256},
                   {"signer", origin.signer},
-                  {"extensions", bundle.meta ? std::move(extensions) : Json(nullptr)}}}};
+                  {"extensions", std::move(extensions)}}}};
 }
 
 Result<Json> pack_sql(const PackSqlJob &job, FileSystem &fs) {
@@ -112,7 +131,7 @@ Result<Json> pack_sql(const PackSqlJob &job, FileSystem &fs) {
     content.manifest.language = "sql";
     content.meta.name = job.name;
     content.meta.version = *version;
-    content.meta.abstract = job.comment.empty() ? job.name : job.comment;
+    content.meta.abstract = job.comment.empty() ? job.name : one_line(job.comment, 500);
     const auto add = [&](const std::string &name, const std::string &text) -> Result<void> {
         const std::string path = join_path(directory, name);
         TRY(write_file_durably(fs, path, text, 0600));

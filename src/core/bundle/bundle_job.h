@@ -12,6 +12,7 @@
 #include "core/base/file_system.h"
 #include "core/base/json.h"
 #include "core/base/platform.h"
+#include "core/base/protocol.h"
 #include "core/base/result.h"
 
 namespace pgx {
@@ -42,9 +43,10 @@ struct ReadKeyJob {
     std::string public_key;
 };
 
-// {"release": ...}: its row in the releases of a server. signature_missing, signature_invalid,
+// {"release": ...}: its row in the releases of a server. What it holds is found out by unpacking it
+// beside the file, not believed from META.json. signature_missing, signature_invalid,
 // wrong_platform, and all that can be wrong with a bundle.
-Result<Json> describe_bundle(const DescribeBundleJob &job, FileSystem &fs);
+Result<Json> describe_bundle(const DescribeBundleJob &job, FileSystem &fs, Reporter &reporter);
 
 // Writes the bundle; {}. The package is called like the extension, its version is the extension's
 // as a semantic version.

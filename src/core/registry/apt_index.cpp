@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <charconv>
 #include <functional>
+#include <set>
 
 #include "core/base/debian_version.h"
 #include "core/base/names.h"
 #include "core/registry/deb822.h"
+#include "core/registry/inspect.h"
 #include "core/registry/stream.h"
 
 namespace pgx {
@@ -172,6 +174,7 @@ Result<ExtensionNames> filter_contents(const std::string &path, std::string_view
     std::string prefix = "usr/share/postgresql/" + std::to_string(postgres_major) + "/extension/";
     constexpr std::string_view suffix = ".control";
     ExtensionNames names;
+    std::map<std::string, std::set<std::string, std::less<>>> scripts;  // by package, what their names begin with
     auto take = [&](std::string_view line) -> Result<void> {
         // Some repositories write "./usr/..." and some "/usr/...".
         if (line.starts_with("./")) line.remove_prefix(2);
@@ -183,20 +186,30 @@ Result<ExtensionNames> filter_contents(const std::string &path, std::string_view
         if (blank == std::string_view::npos) return {};
         std::string_view file = trimmed(line.substr(prefix.size(), blank - prefix.size()));
         std::string_view packages = line.substr(blank + 1);
-        if (!file.ends_with(suffix)) return {};
-        std::string_view name = file.substr(0, file.size() - suffix.size());
+        const bool is_script = file.ends_with(".sql");
+        if (!is_script && !file.ends_with(suffix)) return {};
+        std::string_view name = file.substr(0, is_script ? file.find("--") : file.size() - suffix.size());
         if (!is_valid_name(name)) return {};
         for (std::size_t at = 0; at < packages.size();) {
             std::size_t end = std::min(packages.find(',', at), packages.size());
             std::string_view package = packages.substr(at, end - at);
             package.remove_prefix(std::min(package.rfind('/') + 1, package.size()));
             at = end + 1;
-            if (is_extension_package(package, postgres_major)) names[std::string(package)].emplace_back(name);
+            if (!is_extension_package(package, postgres_major)) continue;
+            if (is_script)
+                scripts[std::string(package)].emplace(name);
+            else
+                names[std::string(package)].emplace_back(name);
         }
         return {};
     };
     TRY(for_each_line(path, compression, contents_limit, take));
     for (auto &[package, list] : names) {
+        const std::set<std::string, std::less<>> &with_script = scripts[package];
+        for (std::string &name : list) {
+            const std::string_view plain = without_version(name);
+            if (is_valid_name(plain) && !with_script.contains(name) && with_script.contains(plain)) name = std::string(plain);
+        }
         std::sort(list.begin(), list.end());
         list.erase(std::unique(list.begin(), list.end()), list.end());
     }

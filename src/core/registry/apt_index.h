@@ -49,6 +49,7 @@ Result<FilteredPackages> filtered_packages_from_json(const Json &json);
 // Extension names by package, sorted.
 using ExtensionNames = std::map<std::string, std::vector<std::string>>;
 
+// What CREATE EXTENSION will take: "postgis" for a package with postgis-3.control and postgis--3.6.sql (inspect.h tells why).
 Result<ExtensionNames> filter_contents(const std::string &path, std::string_view compression,
                                        unsigned postgres_major);
 

@@ -106,7 +106,7 @@ std::string packages_record(const IndexFile &index, const Platform &platform) {
 }
 
 std::string contents_record(const IndexFile &index, const Platform &platform) {
-    return "contents-1-" + index.file.sha256 + "-" + std::to_string(platform.postgres_major);
+    return "contents-2-" + index.file.sha256 + "-" + std::to_string(platform.postgres_major);
 }
 
 // --- Packages ----------------------------------------------------------------------------------------------------

@@ -143,14 +143,6 @@ std::vector<std::string> scripts_of(const Directories &directories, const NamedC
     return scripts;
 }
 
-// "postgis-3" without its version is "postgis"; empty when there is none.
-std::string_view without_version(std::string_view name) {
-    const std::size_t dash = name.rfind('-');
-    if (dash == std::string_view::npos || dash + 1 == name.size()) return {};
-    if (name.find_first_not_of("0123456789.", dash + 1) != std::string_view::npos) return {};
-    return name.substr(0, dash);
-}
-
 class Inspector {
    public:
     Inspector(FileSystem &fs, const std::string &directory, const std::vector<ReceiptFile> &files,
@@ -301,6 +293,13 @@ Result<std::vector<NamedControlFile>> read_control_files(FileSystem &fs,
         controls.push_back(std::move(control));
     }
     return controls;
+}
+
+std::string_view without_version(std::string_view name) {
+    const std::size_t dash = name.rfind('-');
+    if (dash == std::string_view::npos || dash + 1 == name.size()) return {};
+    if (name.find_first_not_of("0123456789.", dash + 1) != std::string_view::npos) return {};
+    return name.substr(0, dash);
 }
 
 std::vector<std::pair<std::string, std::string>> control_files_to_rename(

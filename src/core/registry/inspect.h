@@ -31,6 +31,9 @@ Result<std::vector<NamedControlFile>> read_control_files(FileSystem &fs,
                                                          const std::string &directory,
                                                          const std::vector<ReceiptFile> &files);
 
+// "postgis-3" without its version is "postgis"; empty when there is none.
+std::string_view without_version(std::string_view name);
+
 // Control files under a name that only an administrator's choice gives them, by path, with the path
 // that they are to have. Debian lets several major versions of an extension be installed at once:
 // the package holds postgis-3.control beside postgis--3.6.4.sql, and its installation script makes

@@ -183,6 +183,7 @@ Json to_json(const RefreshResult &result) {
               {"requests", result.requests},
               {"bytes", result.bytes}};
     if (result.parts) json["parts"] = *result.parts;
+    if (result.expires > 0) json["expires"] = result.expires;
     return json;
 }
 
@@ -247,6 +248,8 @@ std::vector<std::string> writable_directories(const Job &job) {
     if (const auto *fetch = std::get_if<FetchJob>(&job))
         return {fetch->request.cache, fetch->request.staging};
     if (const auto *pack = std::get_if<PackSqlJob>(&job)) return {parent_path(pack->path)};
+    if (const auto *describe = std::get_if<DescribeBundleJob>(&job))
+        return {parent_path(describe->path)};
     return {};
 }
 
@@ -255,7 +258,7 @@ Result<Json> perform(const Job &job, const RegistryMaker &make, FileSystem &fs,
     if (const auto *refresh = std::get_if<RefreshJob>(&job))
         return perform_refresh(*refresh, make, fs, reporter);
     if (const auto *describe = std::get_if<DescribeBundleJob>(&job))
-        return describe_bundle(*describe, fs);
+        return describe_bundle(*describe, fs, reporter);
     if (const auto *pack = std::get_if<PackSqlJob>(&job)) return pack_sql(*pack, fs);
     if (const auto *key = std::get_if<ReadKeyJob>(&job)) return read_key(*key);
     return perform_fetch(std::get<FetchJob>(job), make, fs, reporter);

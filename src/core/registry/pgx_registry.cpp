@@ -132,6 +132,13 @@ Result<Json> RowMaker::rows(const Part &part, const std::string &content) const 
     return rows;
 }
 
+Result<void> read_part(tuf::Client &client, const RowMaker &maker, const Part &part,
+                       Reporter &reporter) {
+    const std::vector<std::string> contents = TRY(client.download({part.target}));
+    reporter.releases(TRY(maker.rows(part, contents.at(0))), part.target.path);
+    return {};
+}
+
 // The parts of the catalog; other targets are not ours to understand.
 Result<std::vector<Part>> parts_of(const tuf::Listing &listing, const std::string &context) {
     std::vector<Part> parts;
@@ -152,7 +159,8 @@ Result<std::vector<Part>> parts_of(const tuf::Listing &listing, const std::strin
 Result<RefreshResult> PgxRegistry::refresh(const RefreshRequest &request, Reporter &reporter) {
     const tuf::Fingerprint fingerprint = TRY(tuf::parse_fingerprint(request.root));
     const tuf::Time now{std::chrono::seconds(host_.now())};
-    const std::string trust = join_path(request.trust, fingerprint.sha256);
+    const std::string trust =
+        join_path(request.trust, std::to_string(fingerprint.version) + "-" + fingerprint.sha256);
     TRY(fs_.make_directories(trust, 0700));
     tuf::DirectoryStore store(fs_, trust);
     PgxTransport transport(request.source, request.headers, host_, fs_, reporter);
@@ -164,7 +172,9 @@ Result<RefreshResult> PgxRegistry::refresh(const RefreshRequest &request, Report
     RefreshResult result;
     result.repositories = 1;
     result.extension_names = true;
-    result.state = std::to_string(client.trusted().snapshot().version) + "-" + context;
+    // The number alone would not do: a thief of keys may have used up the next ones.
+    result.state = TRY(sha256_of(TRY(store.load("snapshot")).value_or(""))) + "-" + context;
+    result.expires = client.trusted().timestamp().expires.time_since_epoch().count();
     if (result.state == request.state) {
         result.unchanged = true;
         result.requests = transport.traffic().requests;
@@ -176,6 +186,8 @@ Result<RefreshResult> PgxRegistry::refresh(const RefreshRequest &request, Report
     bool complete = true;
     for (const tuf::Listing::ListedRole &role : listing.roles) {
         if (!role.error) continue;
+        // A publisher who has published nothing yet.
+        if (!client.trusted().snapshot().meta.contains(role.name)) continue;
         complete = false;
         reporter.notice("leaving out what role \"" + role.name + "\" of registry \"" +
                             request.registry + "\" lists",
@@ -193,6 +205,18 @@ Result<RefreshResult> PgxRegistry::refresh(const RefreshRequest &request, Report
         const auto known = request.parts.find(part.target.path);
         if (known == request.parts.end() || known->second != part.digest) changed.push_back(part);
     }
+    // A publisher's mistakes are his own; the registry's are everybody's.
+    std::erase_if(changed, [&](const Part &part) {
+        if (!part.target.role.starts_with("publisher-")) return false;
+        if (Result<void> read = read_part(client, maker, part, reporter); !read) {
+            reporter.notice(
+                "leaving out \"" + part.target.path + "\" of registry \"" + request.registry + "\"",
+                read.error().message + ".", "Its publisher has to mend that.");
+            result.parts->erase(part.target.path);
+            result.state.clear();
+        }
+        return true;
+    });
     for (std::size_t begin = 0; begin < changed.size();) {
         std::vector<tuf::Target> targets;
         for (std::uint64_t bytes = 0;
@@ -248,7 +272,8 @@ Result<RefreshResult> BundleRegistry::refresh(const RefreshRequest &request, Rep
                 "registry \"" + request.registry + "\" is in the server's catalog");
 }
 
-Result<std::vector<Receipt>> BundleRegistry::fetch(const FetchRequest &request, Reporter &reporter) {
+Result<std::vector<Receipt>> BundleRegistry::fetch(const FetchRequest &request,
+                                                   Reporter &reporter) {
     TRY(cache_artifacts(request.artifacts, request.cache, host_.now(), fs_,
                         [](const std::vector<Download> &missing) -> Result<void> {
                             return fail(ErrorCode::io, "the bundle of package \"" +

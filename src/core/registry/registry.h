@@ -40,6 +40,7 @@ struct RefreshResult {
     bool extension_names = false;  // rows carry "extensions"
     std::uint64_t requests = 0;
     std::uint64_t bytes = 0;
+    std::int64_t expires = 0;  // until when what was read may be believed, seconds since the epoch; 0: it does not say
     // All parts of the catalog with their digests, for kinds whose catalog has parts.
     std::optional<std::map<std::string, std::string>> parts = {};
 };
