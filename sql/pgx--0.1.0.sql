@@ -130,9 +130,11 @@ CREATE TABLE pgx.installed (
     url          text NOT NULL,
     size         bigint NOT NULL,
     sha256       text NOT NULL,
-    signer       text NOT NULL
+    signer       text NOT NULL,
+    libraries    jsonb NOT NULL DEFAULT '[]'
 );
 COMMENT ON TABLE pgx.installed IS 'packages whose files pgx has put in place';
+COMMENT ON COLUMN pgx.installed.libraries IS 'packages of which libraries were installed with it, as this host does not have them';
 COMMENT ON COLUMN pgx.installed.requested IS 'somebody asked for it by name; false: it came because another package requires it';
 
 CREATE TABLE pgx.installed_extensions (
@@ -153,9 +155,11 @@ CREATE TABLE pgx.files (
     kind     text NOT NULL,
     size     bigint NOT NULL,
     mode     text NOT NULL,
-    sha256   text NOT NULL
+    sha256   text NOT NULL,
+    original_sha256 text
 );
 COMMENT ON TABLE pgx.files IS 'every file that pgx has put in place, relative to pgx.directory';
+COMMENT ON COLUMN pgx.files.original_sha256 IS 'of the package''s own file, where pgx changed it so that it finds its libraries';
 
 CREATE TABLE pgx.history (
     change           uuid PRIMARY KEY,
@@ -171,7 +175,8 @@ CREATE TABLE pgx.history (
     signer           text,
     "session_user"   text NOT NULL,
     role             text NOT NULL,
-    client           text
+    client           text,
+    libraries        jsonb
 );
 CREATE INDEX ON pgx.history (at);
 COMMENT ON TABLE pgx.history IS 'every change that was committed; its row is the commit record of the change''s files';

@@ -135,21 +135,24 @@ void record_package(const Release &release, const Receipt &receipt, bool request
                          {"size", file.size},
                          {"mode", mode},
                          {"sha256", file.sha256}});
+        if (!file.original_sha256.empty())
+            files.back()["original_sha256"] = file.original_sha256;
     }
     pg::execute(
         "INSERT INTO pgx.installed AS i (package, version, extensions, registry, requested, "
-        "change, url, sha256, signer, size)"
+        "change, url, sha256, signer, size, libraries)"
         " VALUES ($1, $2, $3::pg_catalog.text[], $4, $5::pg_catalog.bool, $6::pg_catalog.uuid, $7, "
         "$8, $9,"
-        "         $10::pg_catalog.int8)"
+        "         $10::pg_catalog.int8, $11::pg_catalog.jsonb)"
         " ON CONFLICT (package) DO UPDATE SET version = excluded.version, extensions = "
         "excluded.extensions,"
         " registry = excluded.registry, requested = i.requested OR excluded.requested,"
         " installed_at = excluded.installed_at, change = excluded.change, url = excluded.url,"
-        " sha256 = excluded.sha256, signer = excluded.signer, size = excluded.size",
+        " sha256 = excluded.sha256, signer = excluded.signer, size = excluded.size, libraries = "
+        "excluded.libraries",
         {release.package, release.version, pg::array_literal(names), release.registry,
          requested ? "true" : "false", change, release.url, release.sha256, release.signer,
-         std::to_string(release.size)});
+         std::to_string(release.size), dump_json(libraries_to_json(receipt.libraries))});
     pg::execute("DELETE FROM pgx.installed_extensions WHERE package OPERATOR(pg_catalog.=) $1",
                 {release.package});
     pg::execute("DELETE FROM pgx.files WHERE package OPERATOR(pg_catalog.=) $1", {release.package});
@@ -161,9 +164,10 @@ void record_package(const Release &release, const Receipt &receipt, bool request
         "bool, preload text[])",
         {release.package, dump_json(extensions)});
     pg::execute(
-        "INSERT INTO pgx.files SELECT r.path, $1, r.kind, r.size, r.mode, r.sha256"
+        "INSERT INTO pgx.files SELECT r.path, $1, r.kind, r.size, r.mode, r.sha256, r.original_sha256"
         "  FROM pg_catalog.jsonb_to_recordset($2::pg_catalog.jsonb)"
-        "    AS r(path text, kind text, size bigint, mode text, sha256 text)",
+        "    AS r(path text, kind text, size bigint, mode text, sha256 text, original_sha256 "
+        "text)",
         {release.package, dump_json(files)});
 }
 
@@ -177,8 +181,10 @@ Result<PlannedChange> record_installation(const PlannedPackage &package, const s
     PlannedChange change{new_change(), TRY(steps_for(package, receipt, layout)), {receipt}};
     record_package(package.release, package.receipt,
                    action == "install" && package.required_by.empty(), change.change);
-    record_history({change.change, action, package.release.package, package.release.version,
-                    package.previous_version, package.release});
+    Release release = package.release;
+    release.libraries = package.receipt.libraries;
+    record_history({change.change, action, release.package, release.version,
+                    package.previous_version, release});
     return change;
 }
 
@@ -191,6 +197,7 @@ void record_adopted(const Receipt &receipt) {
     release.sha256 = receipt.artifact_sha256;
     release.size = receipt.artifact_size;
     release.signer = receipt.signer;
+    release.libraries = receipt.libraries;
     const std::string change = new_change();
     record_package(release, receipt, true, change);
     record_history({change, "adopt", release.package, release.version, {}, release});

@@ -11,6 +11,10 @@
 #include "extension/helper_process.h"
 #include "extension/registry_headers.h"
 
+extern "C" {
+#include "miscadmin.h"
+}
+
 namespace pgx {
 
 Result<std::vector<Receipt>> fetch_releases(const std::vector<Release> &releases,
@@ -26,9 +30,13 @@ Result<std::vector<Receipt>> fetch_releases(const std::vector<Release> &releases
         if (Json own = registry_headers(release.registry); !own.empty())
             headers[release.registry] = std::move(own);
     }
-    const Json request = {
-        {"op", "fetch"},      {"platform", to_json(platform)},     {"cache", layout.cache()},
-        {"staging", staging}, {"artifacts", std::move(artifacts)}, {"headers", std::move(headers)}};
+    const Json request = {{"op", "fetch"},
+                          {"platform", to_json(platform)},
+                          {"cache", layout.cache()},
+                          {"staging", staging},
+                          {"server", std::string(my_exec_path)},
+                          {"artifacts", std::move(artifacts)},
+                          {"headers", std::move(headers)}};
     const Json result = TRY(run_helper(request, progress));
     const auto answers = result.find("receipts");
     if (answers == result.end() || !answers->is_array() || answers->size() != releases.size())

@@ -25,17 +25,20 @@ void record_history(const HistoryEntry &entry) {
         "WITH entry AS ("
         " INSERT INTO pgx.history (change, action, package, version, previous_version, registry, "
         "url, size, sha256, signer,"
-        "                          \"session_user\", role, client)"
+        "                          \"session_user\", role, client, libraries)"
         " VALUES ($1::pg_catalog.uuid, $2, $3, $4, $5, $6, $7, $8::pg_catalog.int8, $9, $10, "
         "SESSION_USER,"
-        "         $11, pg_catalog.host(pg_catalog.inet_client_addr()))"
+        "         $11, pg_catalog.host(pg_catalog.inet_client_addr()), $12::pg_catalog.jsonb)"
         " RETURNING change, at, action, package, version, previous_version, registry)"
         "SELECT pg_catalog.pg_notify('pgx', pg_catalog.row_to_json(entry)::pg_catalog.text) FROM "
         "entry",
         {entry.change, entry.action, entry.package, entry.version, entry.previous_version,
          from_release(&Release::registry), from_release(&Release::url),
          entry.release ? pg::Value{std::to_string(entry.release->size)} : pg::Value{},
-         from_release(&Release::sha256), from_release(&Release::signer), calling_role()});
+         from_release(&Release::sha256), from_release(&Release::signer), calling_role(),
+         entry.release && entry.release->libraries
+             ? pg::Value{dump_json(libraries_to_json(*entry.release->libraries))}
+             : pg::Value{}});
 }
 
 }  // namespace pgx

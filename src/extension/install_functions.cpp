@@ -83,6 +83,15 @@ PGX_FUNCTION(pgx_plan) {
                       because(action, package.required_by), version, package.release.package,
                       package.release.origin(), format_bytes(package.release.size),
                       std::to_string(package.receipt.files.size())});
+        for (const ReceiptLibrary &library : package.receipt.libraries)
+            if (library.package != package.release.package)
+                rows.add({{},
+                          "library for " + package.release.package,
+                          library.version,
+                          library.package,
+                          package.release.registry + ": " + library.package + " " + library.version,
+                          format_bytes(library.size),
+                          {}});
     }
     return rows.done();
 }

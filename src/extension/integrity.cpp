@@ -21,6 +21,7 @@ namespace {
 
 struct RecordedFile {
     std::string path, sha256;
+    std::string original_sha256;  // empty: pgx did not change it
     unsigned mode = 0;
 };
 
@@ -33,7 +34,8 @@ struct RecordedPackage {
 std::map<std::string, RecordedPackage> recorded_packages(const std::string &package) {
     std::map<std::string, RecordedPackage> recorded;
     for (const pg::Row &row : pg::query_latest(
-             "SELECT i.package, f.path, f.sha256, f.mode, i.version FROM pgx.installed AS i"
+             "SELECT i.package, f.path, f.sha256, f.mode, i.version, f.original_sha256 FROM "
+             "pgx.installed AS i"
              "  LEFT JOIN pgx.files AS f ON f.package OPERATOR(pg_catalog.=) i.package"
              " WHERE $1 OPERATOR(pg_catalog.=) '' OR i.package OPERATOR(pg_catalog.=) $1 ORDER BY "
              "i.package, f.path",
@@ -42,7 +44,7 @@ std::map<std::string, RecordedPackage> recorded_packages(const std::string &pack
         entry.version = row[4].value_or("");
         if (row[1])
             entry.files.push_back(
-                {*row[1], row[2].value_or(""),
+                {*row[1], row[2].value_or(""), row[5].value_or(""),
                  static_cast<unsigned>(std::stoul(row[3].value_or("0"), nullptr, 8))});
     }
     return recorded;
@@ -67,7 +69,13 @@ Result<std::pair<std::string, std::string>> compare(const RecordedFile &file,
     Result<std::string> sha256 = sha256_of_file(fs, place);
     if (!sha256) return Outcome{"changed", "It cannot be read: " + sha256.error().message + "."};
     if (*sha256 != file.sha256)
-        return Outcome{"changed", "SHA-256 is " + *sha256 + ", recorded was " + file.sha256 + "."};
+        return Outcome{
+            "changed",
+            "SHA-256 is " + *sha256 + ", recorded was " + file.sha256 + "." +
+                (file.original_sha256.empty() ? ""
+                 : *sha256 == file.original_sha256
+                     ? " It is the package's own file, which does not find its libraries."
+                     : " That of the package's own file is " + file.original_sha256 + ".")};
     if (info->owner != geteuid())
         return Outcome{"wrong owner", "It belongs to user " + std::to_string(info->owner) + "."};
     if (info->mode != file.mode)
@@ -112,7 +120,8 @@ Result<std::vector<Release>> installed_releases(const std::vector<CheckedPackage
     std::vector<Release> releases;
     for (const CheckedPackage &package : packages) {
         std::vector<pg::Row> rows = pg::query_latest(
-            "SELECT i.version, i.registry, g.kind, g.source, i.url, i.size, i.sha256, i.signer "
+            "SELECT i.version, i.registry, g.kind, g.source, i.url, i.size, i.sha256, i.signer, "
+            "i.libraries "
             "FROM pgx.installed AS i"
             "  LEFT JOIN pgx.registries AS g ON g.name OPERATOR(pg_catalog.=) i.registry"
             " WHERE i.package OPERATOR(pg_catalog.=) $1",

@@ -34,7 +34,8 @@ SELECT pg_catalog.jsonb_pretty(pg_catalog.jsonb_build_object(
                                    FROM pgx.registries AS g), '[]'),
          'packages', coalesce((SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('package', i.package, 'version', i.version,
                                         'extensions', i.extensions, 'registry', i.registry, 'url', i.url, 'size', i.size,
-                                        'sha256', i.sha256, 'signer', i.signer, 'requested', i.requested, 'pinned', i.pinned)
+                                        'sha256', i.sha256, 'signer', i.signer, 'requested', i.requested, 'pinned', i.pinned,
+                                        'libraries', i.libraries)
                                         ORDER BY i.package)
                                  FROM pgx.installed AS i), '[]'))))";
 
@@ -83,6 +84,8 @@ Result<LockedPackage> locked_package(const Json &entry) {
         return fail(ErrorCode::invalid_argument,
                     "the digest of package \"" + release.package + "\" is not a SHA-256", "",
                     make_anew);
+    if (entry.contains("libraries"))
+        release.libraries = TRY(libraries_from_json(entry["libraries"]));
     locked.pinned = TRY(json_bool(entry, "pinned", false));
     locked.requested = TRY(json_bool(entry, "requested", true));
     return locked;
@@ -255,6 +258,8 @@ PGX_FUNCTION(pgx_apply) {
         Release &release = package.release;
         TRY(complete_release(release));
         TRY(check_offered(release, trusted));
+        // The same goes for the digests of libraries: they are found out anew.
+        if (!trusted) release.libraries.reset();
         kept.push_back(release.package);
         if (is_installed(release))
             add_satisfied(release.package, satisfied);

@@ -119,9 +119,11 @@ Error unknown_package(const Wish &wish) {
 }  // namespace
 
 Json Release::artifact() const {
-    return {{"package", package}, {"version", version}, {"registry", registry},
-            {"kind", kind},       {"source", source},   {"url", url},
-            {"size", size},       {"sha256", sha256},   {"signer", signer}};
+    Json json{{"package", package}, {"version", version}, {"registry", registry},
+              {"kind", kind},       {"source", source},   {"url", url},
+              {"size", size},       {"sha256", sha256},   {"signer", signer}};
+    if (libraries) json["libraries"] = libraries_to_json(*libraries);
+    return json;
 }
 
 Result<Release> recorded_release(const std::string &package, const pg::Row &row) {
@@ -145,6 +147,7 @@ Result<Release> recorded_release(const std::string &package, const pg::Row &row)
     release.size = std::stoull(row[5].value_or("0"));
     release.sha256 = row[6].value_or("");
     release.signer = row[7].value_or("");
+    if (row[8]) release.libraries = TRY(libraries_from_json(TRY(parse_json(*row[8]))));
     return release;
 }
 

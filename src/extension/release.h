@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/json.h"
+#include "core/base/receipt.h"
 #include "core/base/result.h"
 #include "extension/progress.h"
 #include "extension/query.h"
@@ -27,13 +28,15 @@ struct Release {
     // publisher may say of names is not limited by what his package holds, so this is checked
     // likewise.
     bool is_claim = false;
+    // What was installed with it before, to be installed with it again; nullopt: to be found out.
+    std::optional<std::vector<ReceiptLibrary>> libraries = {};
 
     Json artifact() const;  // for the helper's request "fetch"
     std::string origin() const { return registry + ": " + package + " " + version; }
 };
 
 // A release that was installed once, from a row (version, registry, kind, source, url, size,
-// sha256, signer) of installed or history joined with registries. unknown_registry when that does
+// sha256, signer, libraries) of installed or history joined with registries. unknown_registry when that does
 // not exist any more.
 Result<Release> recorded_release(const std::string &package, const pg::Row &row);
 

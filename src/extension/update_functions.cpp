@@ -80,7 +80,7 @@ bool is_pinned(const std::string &package) {
 // The release that a package was updated from, as history has it.
 Result<Release> previous_release(const InstalledPackage &installed) {
     std::vector<pg::Row> rows = pg::query_latest(
-        "SELECT p.version, p.registry, g.kind, g.source, p.url, p.size, p.sha256, p.signer"
+        "SELECT p.version, p.registry, g.kind, g.source, p.url, p.size, p.sha256, p.signer, p.libraries"
         "  FROM pgx.history AS h"
         "  JOIN pgx.history AS p ON p.package OPERATOR(pg_catalog.=) h.package AND p.url IS NOT "
         "NULL"

@@ -26,7 +26,10 @@
 //
 // Request "fetch":
 //   {"op": "fetch", "platform": platform, "cache": "/abs/dir", "staging": "/abs/dir", "headers": {"registry": {...}},
-//    "artifacts": [{"package", "version", "registry", "kind": "apt", "source", "url", "size", "sha256", "signer"}]}
+//    "server": "/abs/postgres",
+//    "artifacts": [{"package", "version", "registry", "kind": "apt", "source", "url", "size", "sha256", "signer",
+//                   "libraries": [library, ...]}]}
+//   "libraries", as the receipt had them, asks for exactly those to be brought along; without it, that is found out.
 //   Unpacks each into <staging>/<package>/{share,lib}/... .   result: {"receipts": [receipt, ...]} in the same order.
 //
 // Request "describe_bundle": {"op": "describe_bundle", "platform": platform, "path": "/abs/file", "signature": "text of the

@@ -27,11 +27,13 @@ std::unexpected<Error> bad(std::string message) {
 }
 
 Json file_to_json(const ReceiptFile &file) {
-    return Json{{"path", file.path},
-                {"kind", file_kind_name(file.kind)},
-                {"size", file.size},
-                {"mode", file.mode},
-                {"sha256", file.sha256}};
+    Json json{{"path", file.path},
+              {"kind", file_kind_name(file.kind)},
+              {"size", file.size},
+              {"mode", file.mode},
+              {"sha256", file.sha256}};
+    if (!file.original_sha256.empty()) json["original_sha256"] = file.original_sha256;
+    return json;
 }
 
 Json extension_to_json(const ReceiptExtension &extension) {
@@ -67,6 +69,9 @@ Result<ReceiptFile> file_from_json(const Json &json) {
     file.mode = static_cast<unsigned>(mode);
     file.sha256 = TRY(json_string(json, "sha256"));
     if (!is_hex_digest(file.sha256)) return bad("file \"" + file.path + "\" has no SHA-256 digest");
+    file.original_sha256 = TRY(json_string(json, "original_sha256", ""));
+    if (!file.original_sha256.empty() && !is_hex_digest(file.original_sha256))
+        return bad("file \"" + file.path + "\" has no SHA-256 digest of its original");
     return file;
 }
 
@@ -93,6 +98,21 @@ Result<ReceiptModule> module_from_json(const Json &json) {
     module.needed = TRY(json_strings(json, "needed"));
     module.preload = TRY(json_bool(json, "preload", false));
     return module;
+}
+
+Result<ReceiptLibrary> library_from_json(const Json &json) {
+    ReceiptLibrary library;
+    library.package = TRY(json_string(json, "package"));
+    TRY(check_name("package", library.package));
+    library.version = TRY(json_string(json, "version"));
+    library.url = TRY(json_string(json, "url"));
+    library.sha256 = TRY(json_string(json, "sha256"));
+    if (!is_hex_digest(library.sha256))
+        return bad("library package \"" + library.package + "\" has no SHA-256 digest");
+    library.size = TRY(json_unsigned(json, "size"));
+    library.signer = TRY(json_string(json, "signer", ""));
+    library.names = TRY(json_strings(json, "names"));
+    return library;
 }
 
 // An array member (absent: empty), each element through `convert`.
@@ -162,7 +182,28 @@ Json to_json(const Receipt &receipt) {
         json["extensions"].push_back(extension_to_json(extension));
     for (const ReceiptModule &module : receipt.modules)
         json["modules"].push_back(module_to_json(module));
+    if (!receipt.libraries.empty()) json["libraries"] = libraries_to_json(receipt.libraries);
     return json;
+}
+
+Json libraries_to_json(const std::vector<ReceiptLibrary> &libraries) {
+    Json json = Json::array();
+    for (const ReceiptLibrary &library : libraries)
+        json.push_back({{"package", library.package},
+                        {"version", library.version},
+                        {"url", library.url},
+                        {"sha256", library.sha256},
+                        {"size", library.size},
+                        {"signer", library.signer},
+                        {"names", library.names}});
+    return json;
+}
+
+Result<std::vector<ReceiptLibrary>> libraries_from_json(const Json &json) {
+    if (!json.is_array()) return bad("\"libraries\" must be an array");
+    std::vector<ReceiptLibrary> libraries;
+    for (const Json &element : json) libraries.push_back(TRY(library_from_json(element)));
+    return libraries;
 }
 
 Result<Receipt> receipt_from_json(const Json &json) {
@@ -188,6 +229,8 @@ Result<Receipt> receipt_from_json(const Json &json) {
         if (!paths.contains(module.path))
             return bad("module \"" + module.path + "\" is not among the files");
 
+    receipt.libraries = TRY(array_of(json, "libraries", library_from_json));
+
     if (const auto left_out = json.find("left_out"); left_out != json.end()) {
         if (!left_out->is_object()) return bad("member \"left_out\" must be an object");
         for (const auto &[kind, number] : left_out->items())
@@ -197,6 +240,7 @@ Result<Receipt> receipt_from_json(const Json &json) {
     std::ranges::sort(receipt.files, {}, &ReceiptFile::path);
     std::ranges::sort(receipt.extensions, {}, &ReceiptExtension::name);
     std::ranges::sort(receipt.modules, {}, &ReceiptModule::path);
+    std::ranges::sort(receipt.libraries, {}, &ReceiptLibrary::package);
     return receipt;
 }
 

@@ -24,6 +24,8 @@ struct ReceiptFile {
     std::uint64_t size = 0;  // bytes
     unsigned mode = 0644;    // 0644, 0755
     std::string sha256;      // 64 hex digits
+    // Of the file in the package, where pgx changed the one that is installed; empty: it did not.
+    std::string original_sha256 = {};
 };
 
 // What a control file says; PostgreSQL's own words for the members.
@@ -52,6 +54,14 @@ struct ReceiptModule {
     std::string glibc = {};
 };
 
+// A package of which libraries, or data that these need, were installed with this one.
+struct ReceiptLibrary {
+    std::string package, version, url, sha256, signer;
+    std::uint64_t size = 0;  // of the package's file in bytes
+    // What of it was installed: "libproj.so.25" by the names that others need them by, "share/proj".
+    std::vector<std::string> names;
+};
+
 struct Receipt {
     std::string package;
     std::string version;
@@ -63,6 +73,7 @@ struct Receipt {
     std::vector<ReceiptFile> files;  // sorted by path
     std::vector<ReceiptExtension> extensions;  // sorted by name
     std::vector<ReceiptModule> modules;        // sorted by path
+    std::vector<ReceiptLibrary> libraries;     // sorted by package
     std::map<std::string, std::uint64_t>
         left_out;  // kind ("bitcode", "documentation", "other") to number of files
 };
@@ -70,6 +81,10 @@ struct Receipt {
 const char *file_kind_name(FileKind kind);
 
 Json to_json(const Receipt &receipt);
+
+// The part of a receipt that the catalog and lock files have of their own.
+Json libraries_to_json(const std::vector<ReceiptLibrary> &libraries);
+Result<std::vector<ReceiptLibrary>> libraries_from_json(const Json &json);
 
 // Checks everything that later code relies on: names valid, every path clean and below share/ or
 // lib/, hashes well-formed, no path twice.

@@ -7,6 +7,7 @@
 
 #include "core/base/debian_version.h"
 #include "core/base/names.h"
+#include "core/library/library_index.h"
 #include "core/registry/deb822.h"
 #include "core/registry/inspect.h"
 #include "core/registry/stream.h"
@@ -85,8 +86,25 @@ Result<FilteredPackages> filter_packages(const std::string &path, std::string_vi
     // Stanzas begin with their Package field. One that does is dropped line by line without building anything when the
     // name does not fit; that is what makes reading 55 MB cheap. One that does not is read in full and checked then.
     bool skip = false, at_start = true;
+    auto keep_library = [&](const Deb822Stanza &stanza) {
+        AptPackage package;
+        if (!is_library_package(stanza.get("Package"), stanza.get("Section")) ||
+            !read_package(stanza, package).empty() ||
+            (package.architecture != architecture && package.architecture != "all"))
+            return;
+        LibraryPackage library;
+        library.package = package.package;
+        library.version = package.version;
+        library.size = package.size;
+        library.sha256 = package.sha256;
+        library.depends = one_line(std::string(stanza.get("Pre-Depends")) +
+                                   (stanza.get("Pre-Depends").empty() || package.depends.empty() ? "" : ", ") +
+                                   package.depends);
+        library.provides = one_line(stanza.get("Provides"));
+        result.libraries += library_index_line(library, package.filename);
+    };
     auto keep = [&](const Deb822Stanza &stanza) {
-        if (!is_extension_package(stanza.get("Package"), postgres_major)) return;
+        if (!is_extension_package(stanza.get("Package"), postgres_major)) return keep_library(stanza);
         AptPackage package;
         std::string problem = read_package(stanza, package);
         if (package.architecture != architecture && package.architecture != "all") return;
@@ -98,7 +116,8 @@ Result<FilteredPackages> filter_packages(const std::string &path, std::string_vi
     auto take = [&](std::string_view line) -> Result<void> {
         bool blank = trimmed(line).empty();
         if (at_start && line.starts_with("Package:"))
-            skip = !is_extension_package(trimmed(line.substr(8)), postgres_major);
+            skip = !is_extension_package(trimmed(line.substr(8)), postgres_major) &&
+                   !may_be_library_package(trimmed(line.substr(8)));
         at_start = blank;
         if (blank) {
             if (!skip) {

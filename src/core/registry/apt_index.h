@@ -30,6 +30,8 @@ struct AptPackage {
 struct FilteredPackages {
     std::vector<AptPackage> packages;   // in the order of the file
     std::vector<std::string> left_out;  // packages whose stanza lacks or spoils something; each a sentence for a notice
+    // Packages that hold libraries, for modules that need some (library_index.h). Not a part of the JSON.
+    std::string libraries;
 };
 
 // Whether a package of this name can hold extensions for this PostgreSQL major: postgresql-<major>-* and

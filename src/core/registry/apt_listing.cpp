@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <utility>
 
 #include "core/base/names.h"
 
@@ -105,6 +106,10 @@ std::string packages_record(const IndexFile &index, const Platform &platform) {
            platform.architecture;
 }
 
+std::string libraries_record(const IndexFile &index, const Platform &platform) {
+    return "libraries-1-" + index.file.sha256 + "-" + platform.architecture;
+}
+
 std::string contents_record(const IndexFile &index, const Platform &platform) {
     return "contents-2-" + index.file.sha256 + "-" + std::to_string(platform.postgres_major);
 }
@@ -143,7 +148,9 @@ void want_packages(const AptSuite &suite, const std::vector<IndexFile> &indexes,
         if (known.contains(record) || std::any_of(wanted.begin(), wanted.end(),
                                                   [&](const Wanted &w) { return w.record == record; }))
             continue;
-        if (std::optional<Json> json = cache.load_json(record)) {
+        // The libraries are not needed here, but have to be there, and to be kept.
+        std::optional<Json> json = cache.load_json(record);
+        if (json && cache.load(libraries_record(index, platform))) {
             if (auto packages = filtered_packages_from_json(*json)) {
                 known.emplace(record, std::move(*packages));
                 continue;
@@ -212,11 +219,14 @@ Result<std::vector<AptListing>> load_listings(const std::vector<AptSuite> &suite
             c.reporter.notice("repository \"" + one.suite->source.name() + "\" has a package that cannot be used",
                               sentence, "");
         TRY(c.cache.store(one.record, dump_json(to_json(filtered))));
+        TRY(c.cache.store(libraries_record(one.index, platform), std::exchange(filtered.libraries, {})));
         packages.emplace(one.record, std::move(filtered));
         return {};
     };
     TRY(fetch_indexes(wanted, use_packages, c));
     for (std::size_t i = 0; i < listings.size(); ++i) {
+        for (const IndexFile &index : indexes[i])
+            listings[i].libraries.push_back(libraries_record(index, platform));
         for (const IndexFile &index : indexes[i])
             for (const AptPackage &package : packages.at(packages_record(index, platform)).packages)
                 listings[i].packages.push_back(package);

@@ -19,6 +19,7 @@ struct AptListing {
     std::optional<ExtensionNames> names_all;  // from the Contents for all architectures, when they are apart and known
     std::vector<IndexFile> missing;    // Contents that are offered and would tell more, but were not fetched
     bool all_apart = false;            // there are Contents for all architectures
+    std::vector<std::string> libraries;  // names in the cache of what was kept of its library packages
 };
 
 // Reads all components of all suites. Contents are fetched when `extension_names` says so or when those that are lacking

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "core/base/names.h"
+#include "core/library/private_libraries.h"
+#include "core/registry/apt_libraries.h"
 #include "core/registry/apt_listing.h"
 #include "core/registry/apt_suite.h"
 #include "core/registry/artifact_cache.h"
@@ -130,6 +132,7 @@ Result<RefreshResult> AptRegistry::refresh(const RefreshRequest &request, Report
 
     std::vector<AptListing> listings =
         TRY(load_listings(suites, request.platform, request.extension_names, context));
+    TRY(store_library_list(listings, request.source, request.platform, cache));
     result.state = digest + "-";
     for (const AptSuite &suite : suites)
         result.state += std::any_of(listings.begin(), listings.end(),
@@ -152,16 +155,46 @@ Result<RefreshResult> AptRegistry::refresh(const RefreshRequest &request, Report
 Result<std::vector<Receipt>> AptRegistry::fetch(const FetchRequest &request, Reporter &reporter) {
     AptCache cache = TRY(AptCache::open(request.cache, fs_));
     AptConfig config = TRY(load_apt_config(host_, cache, fs_));
-    TRY(cache_artifacts(request.artifacts, request.cache, host_.now(), fs_,
-                        [&](const std::vector<Download> &downloads) -> Result<void> {
-                            Traffic traffic;
-                            TRY(download_from(host_, config, downloads, fs_, reporter, traffic));
-                            return {};
-                        }));
+    Traffic traffic;
+    const auto get = [&](const std::vector<Download> &downloads) -> Result<void> {
+        TRY(download_from(host_, config, downloads, fs_, reporter, traffic));
+        return {};
+    };
+    TRY(cache_artifacts(request.artifacts, request.cache, host_.now(), fs_, get));
+
+    HostLibraries host = HostLibraries::of_this_host(request.server);
+    // No package has such a name.
+    const std::string scratch = join_path(request.staging, ".libraries");
     std::vector<Receipt> receipts;
     for (const Artifact &artifact : request.artifacts) {
-        receipts.push_back(TRY(unpack_deb(cached_artifact(request.cache, artifact), artifact, request.platform,
-                                          join_path(request.staging, artifact.package), fs_, reporter)));
+        const std::string deb = cached_artifact(request.cache, artifact);
+        const std::string directory = join_path(request.staging, artifact.package);
+        Receipt receipt =
+            TRY(unpack_deb(deb, artifact, request.platform, directory, fs_, reporter));
+        RefreshRequest refresh;
+        refresh.registry = artifact.registry;
+        refresh.source = artifact.source;
+        refresh.platform = request.platform;
+        refresh.cache = request.cache;
+        std::vector<AptSuite> suites;
+        const auto reload = [&]() -> Result<std::vector<AptListing>> {
+            AptSources sources = TRY(find_sources(refresh, host_, config, fs_));
+            if (sources.sources.empty()) return fail(no_usable_source(refresh, sources));
+            SuiteContext context{host_, config, cache, fs_, reporter, traffic};
+            suites = TRY(load_suites(sources.sources, refresh.source.empty(), context));
+            return load_listings(suites, refresh.platform, false, context);
+        };
+        AptLibrarySource source(artifact.registry, artifact.source, request, host_.now(), cache, fs_,
+                                get, reload);
+        PackageOnDisk package{directory, deb, TRY(depends_of_deb(fs_, deb)),
+                              artifact.libraries.value_or(std::vector<ReceiptLibrary>{}),
+                              artifact.libraries.has_value()};
+        TRY(fs_.make_directory(scratch, 0700));
+        Result<void> added =
+            add_private_libraries(receipt, package, host, source, scratch, fs_, reporter);
+        TRY(remove_tree(fs_, scratch));
+        if (!added) return fail(std::move(added).error());
+        receipts.push_back(std::move(receipt));
     }
     return receipts;
 }

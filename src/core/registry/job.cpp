@@ -109,6 +109,8 @@ Result<Artifact> read_artifact(const Json &json) {
         artifact.sha256.find_first_not_of("0123456789abcdef") != std::string::npos)
         return wrong("sha256", "must be 64 lower-case hexadecimal digits");
     artifact.signer = TRY(json_string(json, "signer", ""));
+    if (const auto libraries = json.find("libraries"); libraries != json.end())
+        artifact.libraries = TRY(libraries_from_json(*libraries));
     return artifact;
 }
 
@@ -117,6 +119,7 @@ Result<FetchJob> read_fetch(const Json &json) {
     job.request.platform = TRY(platform_from_json(json.value("platform", Json())));
     job.request.cache = TRY(absolute_path(json, "cache"));
     job.request.staging = TRY(absolute_path(json, "staging"));
+    if (json.contains("server")) job.request.server = TRY(absolute_path(json, "server"));
     const Json headers = json.value("headers", Json::object());
     if (!headers.is_object()) return wrong("headers", "must be an object");
     for (const auto &[registry, own] : headers.items())

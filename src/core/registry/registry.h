@@ -49,6 +49,8 @@ struct Artifact {
     std::string package, version, registry, source, url, sha256, signer;
     std::uint64_t size = 0;  // bytes
     std::string file = {};   // of a bundle: its file name, as it was signed; may be empty
+    // What an earlier installation brought along with it; nullopt: this is a new one.
+    std::optional<std::vector<ReceiptLibrary>> libraries = {};
 };
 
 struct FetchRequest {
@@ -57,6 +59,7 @@ struct FetchRequest {
     std::string cache;
     std::string staging;     // exists, empty, ours
     std::map<std::string, std::vector<std::string>> headers = {};  // registry to its headers
+    std::string server = {};  // path of the server's program, for the libraries that it has loaded; may be empty
 };
 
 class Registry {

@@ -1,0 +1,69 @@
+#include "core/library/patch.h"
+
+#include <algorithm>
+
+#include "core/library/dynamic_table.h"
+#include "core/registry/subprocess.h"
+
+namespace pgx {
+
+namespace {
+
+constexpr unsigned time_limit_s = 300;
+
+// patchelf has had bugs that left a file half changed, without a word.
+Result<void> check(const std::string &path, const std::string &name, const ElfPatch &patch) {
+    const DynamicTable table = TRY(read_dynamic_table(path, name));
+    bool done = (patch.soname.empty() || table.soname == patch.soname) &&
+                (patch.rpath.empty() || (table.rpath == patch.rpath && table.runpath.empty()));
+    for (const auto &[from, to] : patch.needed)
+        done = done && std::ranges::find(table.needed, from) == table.needed.end() &&
+               std::ranges::find(table.needed, to) != table.needed.end() &&
+               !table.version_needs.contains(from);
+    if (done) return {};
+    return fail(ErrorCode::artifact_malformed, "could not adapt library \"" + name + "\"",
+                "The program \"patchelf\" has not done what it was asked for.");
+}
+
+}  // namespace
+
+Result<void> check_patchelf() {
+    if (!find_program("patchelf").empty()) return {};
+    return fail(ErrorCode::dependency_missing, "the program \"patchelf\" is missing",
+                "It is needed to bring libraries along that this host does not have.",
+                "Have it installed on the server's host: apt-get install patchelf.");
+}
+
+Result<void> patch_elf(FileSystem &fs, const std::string &path, const std::string &name,
+                       const ElfPatch &patch, const std::string &scratch) {
+    std::vector<std::string> arguments;
+    if (!patch.soname.empty()) arguments.insert(arguments.end(), {"--set-soname", patch.soname});
+    for (const auto &[from, to] : patch.needed)
+        arguments.insert(arguments.end(), {"--replace-needed", from, to});
+    if (!patch.rpath.empty())
+        arguments.insert(arguments.end(), {"--force-rpath", "--set-rpath", patch.rpath});
+    std::string map_path;
+    if (!patch.symbols.empty()) {
+        map_path = join_path(scratch, "symbols");
+        std::string text;
+        for (const auto &[from, to] : patch.symbols) text += from + " " + to + "\n";
+        (void)fs.unlink(map_path).has_value();
+        std::unique_ptr<WritableFile> map = TRY(fs.create(map_path, 0600));
+        TRY(map->append(text));
+        TRY(map->close());
+        arguments.insert(arguments.end(), {"--rename-dynamic-symbols", map_path});
+    }
+    if (arguments.empty()) return {};
+    arguments.push_back(path);
+    const CommandResult result = TRY(run_command("patchelf", arguments, {}, time_limit_s));
+    if (result.exit_status != 0) {
+        std::string said = result.errors.substr(0, result.errors.find('\n'));
+        return fail(ErrorCode::artifact_malformed, "could not adapt library \"" + name + "\"",
+                    said.empty() ? "The program \"patchelf\" ended with status " +
+                                       std::to_string(result.exit_status) + "."
+                                 : "It said: " + said);
+    }
+    return check(path, name, patch);
+}
+
+}  // namespace pgx

@@ -1,0 +1,449 @@
+// private_libraries.cpp - the closure of what is needed, then the changes that make it work.
+#include "core/library/private_libraries.h"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "core/base/debian_version.h"
+#include "core/base/names.h"
+#include "core/library/dynamic_table.h"
+#include "core/library/library_data.h"
+#include "core/library/library_names.h"
+#include "core/library/library_package.h"
+#include "core/library/patch.h"
+#include "core/registry/sha256.h"
+
+namespace pgx {
+
+namespace {
+
+// A soname that nobody has costs a download of every package that could have it; and no real chain
+// is near either.
+constexpr std::size_t most_candidates = 24;
+constexpr std::size_t most_libraries = 500;
+
+std::string file_name(std::string_view path) {
+    return std::string(path.substr(path.rfind('/') + 1));
+}
+
+// A package that was downloaded to look for libraries in it.
+struct Opened {
+    ReceiptLibrary package;
+    std::string depends;
+    LibraryPackageFiles files;
+};
+
+// A module, a sibling library, or a private library.
+struct Object {
+    std::string name;  // file name, or the name that it is needed by
+    std::string path;  // on the disk
+    std::string sha256;
+    std::string from;       // the package that it is of, for messages
+    std::string depends;    // of that package
+    std::string needed_by;  // why it is there, for messages
+    DynamicTable table;
+    ReceiptFile *file = nullptr;  // of those that were there; null: a private library
+    Opened *opened = nullptr;     // where a private library is from
+    bool uses_sibling = false;
+};
+
+class Bringer {
+   public:
+    Bringer(Receipt &receipt, const PackageOnDisk &package, HostLibraries &host,
+            LibrarySource &source, const std::string &scratch, FileSystem &fs, Reporter &reporter)
+        : receipt_(receipt),
+          package_(package),
+          host_(host),
+          source_(source),
+          scratch_(scratch),
+          fs_(fs),
+          reporter_(reporter) {}
+
+    Result<void> run() {
+        TRY(take_modules());
+        // The list grows while it is gone through; what is in it does not move.
+        for (std::size_t i = 0; i < objects_.size(); ++i) TRY(look_at(objects_[i]));
+        const bool siblings = std::ranges::any_of(objects_, &Object::uses_sibling);
+        if (private_.empty() && !siblings) return {};
+        TRY(check_patchelf());
+        TRY(make_tag());
+        choose_symbols();
+        TRY(bring_data());
+        for (const Object &object : objects_) TRY(finish(object));
+        TRY(sync_files(fs_, changed_));
+        receipt_.files.insert(receipt_.files.end(), added_.begin(), added_.end());
+        std::ranges::sort(receipt_.files, {}, &ReceiptFile::path);
+        for (auto &[key, library] : brought_) receipt_.libraries.push_back(std::move(library));
+        std::ranges::sort(receipt_.libraries, {}, &ReceiptLibrary::package);
+        return {};
+    }
+
+   private:
+    Result<void> take_modules() {
+        for (ReceiptFile &file : receipt_.files) {
+            if (file.kind != FileKind::library || parent_path(file.path) != "lib") continue;
+            Object object;
+            object.name = file_name(file.path);
+            object.path = join_path(package_.directory, file.path);
+            object.sha256 = file.sha256;
+            object.from = receipt_.package;
+            object.depends = package_.depends;
+            object.file = &file;
+            object.table = TRY(read_dynamic_table(object.path, object.name, Symbols::read));
+            siblings_.insert(object.name);
+            objects_.push_back(std::move(object));
+        }
+        return {};
+    }
+
+    Result<void> look_at(Object &object) {
+        const std::vector<std::string> directories =
+            absolute_directories(object.table.rpath + ":" + object.table.runpath);
+        for (const std::string &needed : object.table.needed) {
+            if (siblings_.contains(needed)) {
+                object.uses_sibling = true;
+                continue;
+            }
+            if (private_.contains(needed) || needed.find('/') != std::string::npos) continue;
+            if (TRY(is_on_host(needed, object, directories))) continue;
+            TRY(bring(needed, object));
+        }
+        return {};
+    }
+
+    // Whether the host's library will do.
+    Result<bool> is_on_host(const std::string &soname, const Object &object,
+                            const std::vector<std::string> &directories) {
+        if (package_.is_recorded)
+            return std::ranges::none_of(package_.recorded, [&](const ReceiptLibrary &library) {
+                return std::ranges::find(library.names, soname) != library.names.end();
+            });
+        const std::optional<std::string> path = host_.find(soname, directories);
+        const bool fixed = is_core_library(soname) || host_.is_loaded(soname);
+        if (!path) {
+            if (!fixed) return false;
+            return fail(
+                ErrorCode::wrong_platform,
+                "library \"" + object.name + "\" is for another kind of system",
+                reason(object) + "It needs \"" + soname + "\", which this host does not have.");
+        }
+        const std::set<std::string> &there = host_.versions(*path);
+        const auto needs = object.table.version_needs.find(soname);
+        // The dynamic linker lets a library without versions pass, too.
+        if (there.empty() || needs == object.table.version_needs.end()) return true;
+        for (const std::string &version : needs->second) {
+            if (there.contains(version)) continue;
+            if (!fixed) return false;
+            return fail(
+                ErrorCode::wrong_platform,
+                "library \"" + object.name + "\" needs a newer \"" + soname +
+                    "\" than this host has",
+                reason(object) + "It needs version " + version + "; the newest on this host is " +
+                    newest_like(there, version) + ".",
+                "Install a version that was built for this host's release, or upgrade the host.");
+        }
+        return true;
+    }
+
+    // Of "GLIBC_2.17", "GLIBC_2.36" and "GLIBC_PRIVATE" the second, when the other begins with
+    // "GLIBC_".
+    static std::string newest_like(const std::set<std::string> &versions, const std::string &like) {
+        const std::string prefix = like.substr(0, like.find_first_of("0123456789"));
+        std::string newest;
+        for (const std::string &version : versions) {
+            if (!version.starts_with(prefix) || version.size() == prefix.size() ||
+                version[prefix.size()] < '0' || version[prefix.size()] > '9')
+                continue;
+            if (newest.empty() || compare_debian_versions(version.substr(prefix.size()),
+                                                          newest.substr(prefix.size())) > 0)
+                newest = version;
+        }
+        return newest.empty() ? "older" : newest;
+    }
+
+    // Why an object is there, as a sentence; a module speaks for itself.
+    static std::string reason(const Object &object) {
+        return object.needed_by.empty() ? std::string() : object.needed_by + " ";
+    }
+
+    Result<void> bring(const std::string &soname, const Object &user) {
+        if (private_.size() == most_libraries)
+            return fail(ErrorCode::limit_exceeded,
+                        "package \"" + receipt_.package + "\" needs too many libraries");
+        const std::string why = reason(user) + "\"" + user.name + "\" of package \"" + user.from +
+                                "\" needs \"" + soname + "\".";
+        // The user's own package may have it: one that holds several libraries, or the extension's,
+        // where the server does not look.
+        Opened *own = user.opened;
+        if (own == nullptr) own = TRY(open(own_package(), package_.depends));
+        if (TRY(take(*own, soname, why))) return {};
+        for (const LibraryPackage &candidate : TRY(candidates(soname, user))) {
+            Opened *opened = TRY(open(as_recorded(candidate), candidate.depends));
+            if (TRY(take(*opened, soname, why))) return {};
+        }
+        return fail(ErrorCode::dependency_missing, "library \"" + soname + "\" is missing",
+                    why + " Neither this host nor the registry has it.",
+                    "Have it installed on the server's host, then try again.");
+    }
+
+    ReceiptLibrary own_package() const {
+        return {receipt_.package,
+                receipt_.version,
+                receipt_.artifact_url,
+                receipt_.artifact_sha256,
+                receipt_.signer,
+                receipt_.artifact_size,
+                {}};
+    }
+
+    static ReceiptLibrary as_recorded(const LibraryPackage &package) {
+        return {package.package, package.version, package.url, package.sha256,
+                package.signer,  package.size,    {}};
+    }
+
+    // Packages that may have a library, the likely ones first.
+    Result<std::vector<LibraryPackage>> candidates(const std::string &soname, const Object &user) {
+        std::vector<LibraryPackage> found;
+        if (package_.is_recorded) {
+            for (const ReceiptLibrary &library : package_.recorded)
+                if (std::ranges::find(library.names, soname) != library.names.end())
+                    found.push_back({library.package, library.version, "", "", library.url,
+                                     library.sha256, library.signer, library.size});
+            return found;
+        }
+        const LibraryIndex *index = TRY(source_.index());
+        // What a package links with is in its Depends, because that is made from DT_NEEDED.
+        std::vector<std::string> names = packages_in_depends(user.depends);
+        std::ranges::stable_sort(names, std::ranges::greater(), [&](const std::string &name) {
+            return package_likelihood(name, soname);
+        });
+        for (std::string &name : usual_package_names(soname)) names.push_back(std::move(name));
+        std::set<std::string> seen;
+        const auto add = [&](LibraryPackage package) {
+            if (found.size() < most_candidates && seen.insert(package.package).second)
+                found.push_back(std::move(package));
+        };
+        for (const std::string &name : names) {
+            if (std::optional<LibraryPackage> package = index->find(name))
+                add(std::move(*package));
+            else
+                for (LibraryPackage &provider : index->providers(name)) add(std::move(provider));
+        }
+        return found;
+    }
+
+    // Downloaded and unpacked, once.
+    Result<Opened *> open(ReceiptLibrary package, const std::string &depends,
+                          std::string_view data_directory = {}) {
+        const std::string key = package.sha256 + std::string(data_directory);
+        if (const auto found = opened_.find(key); found != opened_.end()) return &found->second;
+        const bool is_own = package.sha256 == receipt_.artifact_sha256;
+        const std::string path = is_own ? package_.artifact : TRY(source_.get(package));
+        reporter_.progress("unpack", package.package, 0, package.size);
+        auto files = LibraryPackageFiles::unpack(
+            fs_, path, join_path(scratch_, std::to_string(opened_.size() + 1)), data_directory);
+        if (!files)
+            return fail(std::move(files).error().prefixed("could not unpack package \"" +
+                                                          package.package + "\""));
+        return &opened_.emplace(key, Opened{std::move(package), depends, std::move(*files)})
+                    .first->second;
+    }
+
+    // Makes a library of this package a private one, if it has it.
+    Result<bool> take(Opened &opened, const std::string &soname, const std::string &why) {
+        const std::optional<UnpackedFile> file = TRY(opened.files.find(soname));
+        if (!file) return false;
+        Object object;
+        object.name = soname;
+        object.path = file->path;
+        object.sha256 = file->sha256;
+        object.from = opened.package.package;
+        object.opened = &opened;
+        object.depends = opened.depends;
+        object.needed_by = why;
+        object.table = TRY(read_dynamic_table(file->path, soname, Symbols::read));
+        record(opened.package, soname);
+        private_.emplace(soname, std::string());
+        objects_.push_back(std::move(object));
+        return true;
+    }
+
+    void record(const ReceiptLibrary &package, const std::string &name) {
+        ReceiptLibrary &entry = brought_.try_emplace(package.package, package).first->second;
+        entry.names.push_back(name);
+        std::ranges::sort(entry.names);
+    }
+
+    // The tag, and with it the private names.
+    Result<void> make_tag() {
+        std::map<std::string, std::string> digests;
+        for (const Object &object : objects_)
+            if (object.file == nullptr) digests[object.name] = object.sha256;
+        Sha256 digest;
+        // "1" is for the rules by which files are changed.
+        digest.update("1\n" + receipt_.package + "\n");
+        for (const auto &[name, sha256] : digests) digest.update(name + " " + sha256 + "\n");
+        tag_ = TRY(digest.finish()).substr(0, 8);
+        for (auto &[soname, name] : private_) name = private_name(soname, tag_);
+        return {};
+    }
+
+    // The symbols that get private names: all that private libraries define, apart from what a
+    // module defines itself and would have used instead.
+    void choose_symbols() {
+        for (const Object &object : objects_)
+            if (object.file == nullptr)
+                for (const DynamicSymbol &symbol : object.table.symbols)
+                    if (symbol.defined && symbol.name != "_init" && symbol.name != "_fini")
+                        symbols_.insert(symbol.name);
+        for (const Object &object : objects_)
+            if (object.file != nullptr)
+                for (const DynamicSymbol &symbol : object.table.symbols)
+                    if (symbol.strong) symbols_.erase(symbol.name);
+    }
+
+    ElfPatch patch_for(const Object &object) const {
+        ElfPatch patch;
+        for (const std::string &needed : object.table.needed)
+            if (const auto found = private_.find(needed); found != private_.end())
+                patch.needed[needed] = found->second;
+        for (const DynamicSymbol &symbol : object.table.symbols) {
+            // With a version of a library that is not private it is that library's.
+            if (!symbols_.contains(symbol.name) ||
+                (!symbol.library.empty() && !private_.contains(symbol.library)))
+                continue;
+            patch.symbols[symbol.name] = symbol.name + "_pgx" + tag_;
+        }
+        if (object.file == nullptr) {
+            patch.soname = private_.at(object.name);
+            patch.rpath = "$ORIGIN";
+            return patch;
+        }
+        if (patch.needed.empty() && !object.uses_sibling) return patch;
+        if (!private_.empty()) patch.rpath = "$ORIGIN/" + receipt_.package + "/lib";
+        if (object.uses_sibling) patch.rpath += patch.rpath.empty() ? "$ORIGIN" : ":$ORIGIN";
+        // Where it was built to look for what the host has.
+        for (const std::string &directory :
+             absolute_directories(object.table.rpath + ":" + object.table.runpath))
+            patch.rpath += ":" + directory;
+        return patch;
+    }
+
+    Result<void> finish(const Object &object) {
+        const ElfPatch patch = patch_for(object);
+        if (object.file != nullptr) {
+            if (patch.rpath.empty() && patch.symbols.empty()) return {};
+            TRY(patch_elf(fs_, object.path, object.name, patch, scratch_));
+            object.file->original_sha256 = object.sha256;
+            TRY(describe(*object.file));
+            const auto module =
+                std::ranges::find(receipt_.modules, object.file->path, &ReceiptModule::path);
+            if (module != receipt_.modules.end())
+                module->needed = TRY(read_dynamic_table(object.path, object.name)).needed;
+            return {};
+        }
+        ReceiptFile file;
+        file.path = "lib/" + receipt_.package + "/lib/" + patch.soname;
+        file.kind = FileKind::library;
+        file.mode = 0755;
+        file.original_sha256 = object.sha256;
+        TRY(place(object.path, file));
+        TRY(patch_elf(fs_, join_path(package_.directory, file.path), object.name, patch, scratch_));
+        TRY(describe(file));
+        added_.push_back(std::move(file));
+        return {};
+    }
+
+    // Copies a file to where it belongs.
+    Result<void> place(const std::string &from, const ReceiptFile &file) {
+        if (!is_clean_install_path(file.path))
+            return fail(ErrorCode::artifact_unsafe, "name \"" + file_name(file.path) +
+                                                        "\" has a character that is not allowed");
+        const std::string path = join_path(package_.directory, file.path);
+        TRY(fs_.make_directories(parent_path(path), 0755));
+        const auto source = TRY(fs_.open(from));
+        const std::unique_ptr<WritableFile> target = TRY(fs_.create(path, file.mode));
+        std::string buffer(64 * 1024, '\0');
+        while (true) {
+            const std::size_t size = TRY(source->read(buffer.data(), buffer.size()));
+            if (size == 0) return target->close();
+            TRY(target->append(std::string_view(buffer).substr(0, size)));
+        }
+    }
+
+    // Size and digest as the file is now.
+    Result<void> describe(ReceiptFile &file) {
+        const std::string path = join_path(package_.directory, file.path);
+        const std::optional<FileInfo> info = TRY(fs_.info(path));
+        if (!info) return fail(ErrorCode::io, "file \"" + path + "\" has vanished");
+        file.size = info->size;
+        file.sha256 = TRY(sha256_of_file(fs_, path));
+        changed_.push_back(path);
+        return {};
+    }
+
+    // Data that private libraries find relative to themselves.
+    Result<void> bring_data() {
+        std::set<std::string_view> done;
+        for (const auto &[soname, name] : private_) {
+            const LibraryData *data = library_data(soname);
+            if (data == nullptr || !done.insert(data->place).second) continue;
+            std::optional<LibraryPackage> package;
+            if (package_.is_recorded) {
+                for (const LibraryPackage &candidate :
+                     TRY(candidates(std::string(data->place), objects_.front())))
+                    package = candidate;
+            } else {
+                const LibraryIndex *index = TRY(source_.index());
+                package = index->find(data->package);
+                if (!package)
+                    reporter_.notice("library \"" + soname + "\" comes without its data",
+                                     "The registry does not have package \"" +
+                                         std::string(data->package) + "\".",
+                                     "");
+            }
+            if (!package) continue;
+            Opened *opened = TRY(open(as_recorded(*package), package->depends, data->directory));
+            for (const auto &[path, unpacked] : opened->files.data()) {
+                ReceiptFile file;
+                file.path = "lib/" + receipt_.package + "/" + std::string(data->place) + "/" + path;
+                TRY(place(unpacked.path, file));
+                TRY(describe(file));
+                added_.push_back(std::move(file));
+            }
+            record(opened->package, std::string(data->place));
+        }
+        return {};
+    }
+
+    Receipt &receipt_;
+    const PackageOnDisk &package_;
+    HostLibraries &host_;
+    LibrarySource &source_;
+    const std::string &scratch_;
+    FileSystem &fs_;
+    Reporter &reporter_;
+
+    std::deque<Object> objects_;
+    std::set<std::string> siblings_;              // file names
+    std::map<std::string, std::string> private_;  // soname to private name
+    std::map<std::string, Opened> opened_;
+    std::map<std::string, ReceiptLibrary> brought_;
+    std::set<std::string> symbols_;
+    std::string tag_;
+    std::vector<ReceiptFile> added_;
+    std::vector<std::string> changed_;
+};
+
+}  // namespace
+
+Result<void> add_private_libraries(Receipt &receipt, const PackageOnDisk &package,
+                                   HostLibraries &host, LibrarySource &source,
+                                   const std::string &scratch, FileSystem &fs, Reporter &reporter) {
+    return Bringer(receipt, package, host, source, scratch, fs, reporter).run();
+}
+
+}  // namespace pgx
