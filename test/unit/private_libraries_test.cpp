@@ -109,7 +109,7 @@ class PrivateLibrariesTest : public ::testing::Test {
         source_.add("libupper1", "libc6, liblower1 (>= 1)", deb("libupper.so.1", upper));
         module("m.so", library("m.so", "int up(void); int ask(void) { return up() + 1; }\n",
                                {"libupper.so.1"}));
-        package_.depends = "postgresql-18, libupper1";
+        depends_ = "postgresql-18, libupper1";
     }
 
     Result<void> run() {
@@ -117,6 +117,7 @@ class PrivateLibrariesTest : public ::testing::Test {
         receipt_.version = "1.0-1";
         receipt_.artifact_sha256 = std::string(64, 'e');
         package_.directory = directory_ / "package";
+        package_.depends = [this] { return Result<std::string>(depends_); };
         package_.artifact =
             directory_.put("own.deb", make_deb(TarBuilder().file("./usr/share/x").finish()));
         std::filesystem::remove_all(directory_ / "scratch");
@@ -142,6 +143,7 @@ class PrivateLibrariesTest : public ::testing::Test {
     SilentReporter reporter_;
     Receipt receipt_;
     PackageOnDisk package_;
+    std::string depends_;
     Strings host_directories_{"/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu", "/lib64",
                               "/usr/lib64", "/lib"};
     Strings programs_;
@@ -248,7 +250,7 @@ TEST_F(PrivateLibrariesTest, AnOlderLibraryOfTheHostIsNotUsedUnlessTheServerHasL
     source_.add("libver1", "", deb("libver.so.1", with_version("VER_2")));
     module("m.so",
            library("m.so", "int ver(void); int ask(void) { return ver(); }\n", {"libver.so.1"}));
-    package_.depends = "libver1";
+    depends_ = "libver1";
     host_directories_.push_back(directory_ / "old");
 
     programs_ = {directory_ / "build/m.so"};
@@ -304,7 +306,11 @@ TEST_F(PrivateLibrariesTest, TwoPackagesHaveTheirOwnBuilds) {
     Receipt receipt;
     receipt.package = "postgresql-18-other";
     receipt.files.push_back({"lib/n.so", FileKind::library, 1, 0755, std::string(64, 'f')});
-    PackageOnDisk package{elsewhere / "package", package_.artifact, "libupper1", {}, false};
+    PackageOnDisk package{elsewhere / "package",
+                          package_.artifact,
+                          [] { return Result<std::string>("libupper1"); },
+                          {},
+                          false};
     HostLibraries host({}, host_directories_, machine_, bits_);
     ASSERT_TRUE(add_private_libraries(receipt, package, host, source, elsewhere / "scratch",
                                       real_file_system(), reporter_));

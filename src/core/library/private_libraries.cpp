@@ -42,7 +42,7 @@ struct Object {
     std::string path;  // on the disk
     std::string sha256;
     std::string from;       // the package that it is of, for messages
-    std::string depends;    // of that package
+    std::string depends;    // of that package, if it is a private library
     std::string needed_by;  // why it is there, for messages
     DynamicTable table;
     ReceiptFile *file = nullptr;  // of those that were there; null: a private library
@@ -90,7 +90,6 @@ class Bringer {
             object.path = join_path(package_.directory, file.path);
             object.sha256 = file.sha256;
             object.from = receipt_.package;
-            object.depends = package_.depends;
             object.file = &file;
             object.table = TRY(read_dynamic_table(object.path, object.name, Symbols::read));
             siblings_.insert(object.name);
@@ -178,7 +177,7 @@ class Bringer {
         // The user's own package may have it: one that holds several libraries, or the extension's,
         // where the server does not look.
         Opened *own = user.opened;
-        if (own == nullptr) own = TRY(open(own_package(), package_.depends));
+        if (own == nullptr) own = TRY(open(own_package(), ""));
         if (TRY(take(*own, soname, why))) return {};
         for (const LibraryPackage &candidate : TRY(candidates(soname, user))) {
             Opened *opened = TRY(open(as_recorded(candidate), candidate.depends));
@@ -216,7 +215,8 @@ class Bringer {
         }
         const LibraryIndex *index = TRY(source_.index());
         // What a package links with is in its Depends, because that is made from DT_NEEDED.
-        std::vector<std::string> names = packages_in_depends(user.depends);
+        std::vector<std::string> names =
+            packages_in_depends(user.file != nullptr ? TRY(package_.depends()) : user.depends);
         std::ranges::stable_sort(names, std::ranges::greater(), [&](const std::string &name) {
             return package_likelihood(name, soname);
         });

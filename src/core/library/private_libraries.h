@@ -18,6 +18,7 @@
 // has loaded cannot be brought along: needing a newer one is an error, before anything is written.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -41,9 +42,9 @@ class LibrarySource {
 };
 
 struct PackageOnDisk {
-    std::string directory;  // with share/ and lib/
-    std::string artifact;   // the package's own file, a .deb
-    std::string depends;    // of its control file
+    std::string directory;                         // with share/ and lib/
+    std::string artifact;                          // the package's own file, a .deb
+    std::function<Result<std::string>()> depends;  // of its control file; asked for when needed
     // What it was installed with before: exactly that is brought again, whatever the host or the
     // registry have now. Empty: to be found out.
     std::vector<ReceiptLibrary> recorded;

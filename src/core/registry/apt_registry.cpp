@@ -162,7 +162,7 @@ Result<std::vector<Receipt>> AptRegistry::fetch(const FetchRequest &request, Rep
     };
     TRY(cache_artifacts(request.artifacts, request.cache, host_.now(), fs_, get));
 
-    HostLibraries host = HostLibraries::of_this_host(request.server);
+    std::optional<HostLibraries> host;
     // No package has such a name.
     const std::string scratch = join_path(request.staging, ".libraries");
     std::vector<Receipt> receipts;
@@ -171,6 +171,11 @@ Result<std::vector<Receipt>> AptRegistry::fetch(const FetchRequest &request, Rep
         const std::string directory = join_path(request.staging, artifact.package);
         Receipt receipt =
             TRY(unpack_deb(deb, artifact, request.platform, directory, fs_, reporter));
+        if (receipt.modules.empty()) {
+            receipts.push_back(std::move(receipt));
+            continue;
+        }
+        if (!host) host = HostLibraries::of_this_host(request.server);
         RefreshRequest refresh;
         refresh.registry = artifact.registry;
         refresh.source = artifact.source;
@@ -186,12 +191,12 @@ Result<std::vector<Receipt>> AptRegistry::fetch(const FetchRequest &request, Rep
         };
         AptLibrarySource source(artifact.registry, artifact.source, request, host_.now(), cache, fs_,
                                 get, reload);
-        PackageOnDisk package{directory, deb, TRY(depends_of_deb(fs_, deb)),
+        PackageOnDisk package{directory, deb, [&] { return depends_of_deb(fs_, deb); },
                               artifact.libraries.value_or(std::vector<ReceiptLibrary>{}),
                               artifact.libraries.has_value()};
         TRY(fs_.make_directory(scratch, 0700));
         Result<void> added =
-            add_private_libraries(receipt, package, host, source, scratch, fs_, reporter);
+            add_private_libraries(receipt, package, *host, source, scratch, fs_, reporter);
         TRY(remove_tree(fs_, scratch));
         if (!added) return fail(std::move(added).error());
         receipts.push_back(std::move(receipt));
