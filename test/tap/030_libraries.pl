@@ -108,6 +108,7 @@ subtest 'what cannot work' => sub {
     $server->refuses('a newer C library', q{SELECT pgx.install('future')},
         { message => qr/"future\.so" needs a newer "libc\.so\.6"/, detail => qr/GLIBC_9\.99; the newest on this host is GLIBC_2\.\d+/ });
     my $spoilt = PgxTest->new('spoilt');
+    $spoilt->sql('SELECT pgx.setup()');
     $spoilt->add_registry('library-hash');
     $spoilt->refuses('a library package with another digest', q{SELECT pgx.install('abacus')},
         { message => qr/libpgxdigit1/, sqlstate => qr/^PX/ });
