@@ -115,8 +115,9 @@ Result<int> remove(const ParsedArguments &given) {
 
 Result<int> sign(const ParsedArguments &given) {
     RegistrySession session = TRY(open_session(given, given.operands[0]));
-    const Renewal renewal =
-        TRY(renew_registry(session.generation, session.keys, session.lifetimes, session.now));
+    const ScratchDirectory scratch = TRY(ScratchDirectory::make());
+    const Renewal renewal = TRY(renew_registry(session.generation, scratch.path() + "/bundle",
+                                               session.keys, session.lifetimes, session.now));
     for (const std::string &publisher : renewal.taken_in)
         std::printf("publisher \"%s\": newer metadata taken in\n", publisher.c_str());
     print_publication(renewal.publication, session.now);
@@ -128,12 +129,17 @@ Result<int> sign(const ParsedArguments &given) {
         std::printf("Nothing is due.\n");
     int status = 0;
     for (const auto &[publisher, error] : renewal.refused) {
-        std::fprintf(stderr,
-                     "pgx: newer metadata of publisher \"%s\" was not taken in: %s\n"
-                     "HINT: Let the publisher copy all files, bundles too, and run this again.\n",
+        std::fprintf(stderr, "pgx: newer metadata of publisher \"%s\" was not taken in: %s\n",
                      publisher.c_str(), error.message.c_str());
+        if (!error.detail.empty()) std::fprintf(stderr, "DETAIL: %s\n", error.detail.c_str());
+        std::fprintf(stderr, "HINT: %s\n",
+                     error.hint.empty() ? "Let the publisher mend it and publish again."
+                                        : error.hint.c_str());
         status = 1;
     }
+    for (const std::string &publisher : renewal.waiting)
+        std::printf("publisher \"%s\": has not published with the new key yet\n",
+                    publisher.c_str());
     bool told_of_bins = false;
     for (Renewal::Left left : renewal.left) {
         if (left.role.starts_with("bin-")) {

@@ -59,11 +59,17 @@ Result<int> rotate(const ParsedArguments &given) {
             const std::string &path = given.value("--out");
             TRY(write_file_durably(real_file_system(), path, bytes, 0644));
             if (!made.empty()) std::printf("new key      %s\n", made.c_str());
+            const tuf::Role &present = root.roles.at("root"), &role = next.roles.at("root");
             std::printf(
-                "new root     %s\n\nThe registry is as it was. Each of those whose keys are needed "
-                "signs the file:\n  pgx registry sign-root %s --key KEY\nand the last puts it "
+                "new root     %s\nsignatures   %zu of %llu by keys of the present root, "
+                "%zu of %llu by its own\n\nThe registry is as it was. Each of those whose keys are "
+                "needed, the present root's too, signs the file:\n  pgx registry sign-root %s "
+                "--key KEY\nand the last puts it "
                 "into the registry:\n  pgx registry sign-root %s --into %s\n",
-                path.c_str(), path.c_str(), path.c_str(), session.folder.root.c_str());
+                path.c_str(), session.keys.count(present),
+                static_cast<unsigned long long>(present.threshold), session.keys.count(role),
+                static_cast<unsigned long long>(role.threshold), path.c_str(), path.c_str(),
+                session.folder.root.c_str());
             return printed();
         }
         const Publication publication = TRY(
@@ -127,6 +133,16 @@ Result<int> delegate(const ParsedArguments &given) {
                 quoted_list(rights.patterns).c_str(),
                 static_cast<unsigned long long>(rights.threshold), rights.keys.size());
     print_publication(change.publication, session.now);
+    for (const DelegationChange::Overlap &overlap : change.overlaps)
+        std::fprintf(stderr,
+                     "WARNING: %s \"%s\" of publisher \"%s\" is of no effect: publisher \"%s\" had "
+                     "%s before\n"
+                     "HINT: Give \"%s\" other names, or take them from \"%s\" with another \"pgx "
+                     "registry delegate\".\n",
+                     overlap.whole ? "the pattern" : "a part of the pattern",
+                     overlap.pattern.c_str(), overlap.publisher.c_str(), overlap.owner.c_str(),
+                     overlap.whole ? "these names" : "some of these names",
+                     overlap.publisher.c_str(), overlap.owner.c_str());
     if (!change.hidden.empty())
         std::printf(
             "\nHidden from now on, until the publisher publishes them: %s. To take them out for "
@@ -182,6 +198,7 @@ std::vector<RegistryAction> rights_actions() {
         {"delegate",
          "delegate DIR PUBLISHER --key FILE... --packages PATTERN...",
          "Lets a publisher sign packages with such names himself, and nobody else.\n\n"
+         "His packages may have extensions with these names, and with their own. "
          "Give --key and --packages once for each key and pattern. Rights that he had are "
          "replaced.",
          2,

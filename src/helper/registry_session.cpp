@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "core/base/names.h"
+#include "core/publish/bundle_claims.h"
 #include "core/publish/initialize.h"
 #include "core/registry/apt_host.h"
 #include "core/registry/pgx_transport.h"
@@ -142,7 +143,7 @@ Result<void> RegistrySource::fetch(const std::vector<WantedBundle> &bundles) con
     for (const WantedBundle &bundle : bundles) {
         Download one;
         one.item = bundle_file_name(bundle.artifact.name);
-        one.url = below(address_, bundle_path(bundle.artifact));
+        one.url = below(address_, bundle_location(bundle.artifact));
         one.path = bundle.path;
         one.limit = bundle.artifact.size;
         one.size = bundle.artifact.size;
@@ -161,14 +162,17 @@ FetchBundles RegistrySource::fetch_bundles() const {
 
 BundleCheck RegistrySource::bundle_check(const std::string &scratch) const {
     if (address_.empty())
-        return [this](const CatalogArtifact &artifact) {
-            return check_bundle_file(real_file_system(), folder_, artifact);
+        return look_into_bundles(real_file_system(), folder_, join_path(scratch, "unpacked"));
+    return [this, scratch](const CatalogArtifact &artifact) -> Result<CatalogRelease> {
+        FileSystem &fs = real_file_system();
+        const std::string path = join_path(scratch, bundle_file_name(artifact.name));
+        const auto look = [&]() -> Result<CatalogRelease> {
+            TRY(fetch({{artifact, path}}));
+            return read_claims(fs, path, artifact, join_path(scratch, "unpacked"));
         };
-    return [this, scratch](const CatalogArtifact &artifact) -> Result<void> {
-        const std::string path = join_path(scratch, "bundle");
-        const auto fetched = fetch({{artifact, path}});
-        TRY(remove_entry(real_file_system(), path));
-        return fetched;
+        auto looked = look();
+        TRY(remove_entry(fs, path));
+        return looked;
     };
 }
 

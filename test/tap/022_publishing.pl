@@ -54,6 +54,7 @@ pgx_like('without keys', 1, undef, qr/a key is missing\nDETAIL: .*\nHINT: Name t
     'registry', 'add', $folder, $ours->bundle('ledger', '1.1.0'), '--keys', "$work/none");
 pgx_like('check', 0, qr/^packages +2 in 1 shard, 2 releases, 2 bundles.*^All is well\.$/ms, undef, 'registry', 'check', $folder);
 pgx_like('check by http', 0, qr/^All is well\.$/m, undef, 'registry', 'check', $ours->url, '--root', $fingerprint);
+pgx_like('check by file:', 0, qr/^All is well\.$/m, undef, 'registry', 'check', "file://$folder");
 pgx_like('sign with nothing to do', 0, qr/^Nothing is due\.$/, undef, registry('sign'));
 pgx_like('sign for longer', 0, qr/^timestamp +\d+ .*\(100 days\)$/m, undef, registry('sign', '--expires', 'timestamp=100'));
 
@@ -76,7 +77,21 @@ pgx_like('delegate', 0, qr/^publisher +acme \(new\)\n.*--publisher acme/ms, unde
 pgx_like('a name of his', 1, undef, qr/belongs to publisher "acme"\nHINT: .*--publisher acme/, registry('add', $ours->bundle('acme_one', '1.0.0')));
 pgx_like('published by him', 0, qr/readers do not see it yet.*pgx registry sign/s, undef,
     'registry', 'add', $folder, $ours->bundle('acme_one', '1.0.0'), '--publisher', 'acme', '--keys', "$work/acme");
+my ($waiting) = glob "$folder/metadata/*.publisher-acme.json";
+my $right = slurp_file($waiting);
+unlink $waiting;
+append_to_file($waiting, 'nonsense');
+pgx_like('a file of his that is broken', 1, qr/./, qr/newer metadata of publisher "acme" was not taken in: "\Q$waiting\E".*\nHINT: /s, registry('sign'));
+pgx_like('which a check tells too', 1, qr/^DEFECT: "metadata\/1\.publisher-acme\.json"/m, undef, 'registry', 'check', $folder);
+unlink $waiting;
+append_to_file($waiting, $right);
 pgx_like('taken in', 0, qr/^publisher "acme": newer metadata taken in$/m, undef, registry('sign'));
+$ours->pgx('key', 'generate', "$work/late");
+pgx_like('a pattern that comes too late', 0, qr/^publisher +late \(new\)/m, qr/^WARNING: the pattern "acme_t\*" of publisher "late" is of no effect.*\nHINT: /s,
+    registry('delegate', 'late', '--key', "$work/late.pub", '--packages', 'acme_t*'));
+pgx_like('and goes', 0, qr/^targets /m, undef, registry('undelegate', 'late'));
+pgx_like('an extension of another name', 1, undef, qr/claims the extension "ledger", whose name is not publisher "acme"'s\n/,
+    'registry', 'add', $folder, $ours->bundle('acme_two', '1.0.0', extension => 'ledger'), '--publisher', 'acme', '--keys', "$work/acme");
 pgx_like('three packages', 0, qr/^packages +3 .*^publisher-acme +1 .*All is well/ms, undef, 'registry', 'check', $folder);
 
 # --- rotation ----------------------------------------------------------------------------------------------------------------
@@ -87,15 +102,26 @@ ok(!-e "$keys/nothing.key", 'and no key for it');
 $ours->pgx('key', 'generate', "$work/ann");
 $ours->pgx('key', 'generate', "$work/bob");
 my @two = map { ('--new-key', "$work/$_.pub") } qw(ann bob);
-pgx_like('too few signatures', 1, undef, qr/by keys of its own\nDETAIL: .*\nHINT: .*--out/s, registry('rotate', '--role', 'root', @two, '--threshold', 2));
-pgx_like('to a file', 0, qr/^The registry is as it was/m, undef,
+pgx_like('too few signatures', 1, undef, qr/not signed by enough of its own keys\nDETAIL: .*\nHINT: .*--out/s, registry('rotate', '--role', 'root', @two, '--threshold', 2));
+pgx_like('to a file', 0, qr/^signatures +1 of 1 by keys of the present root, 0 of 2 by its own$.*^The registry is as it was/ms, undef,
     registry('rotate', '--role', 'root', @two, '--threshold', 2, '--out', "$work/root.json"));
 pgx_like("Ann's signature", 0, qr/^signed with +.*ann\.key$/m, undef, 'registry', 'sign-root', "$work/root.json", '--key', "$work/ann.key");
-pgx_like('is not enough', 1, undef, qr/by keys of its own/, 'registry', 'sign-root', "$work/root.json", '--into', $folder, '--keys', $keys);
+pgx_like('is not enough', 1, undef, qr/not signed by enough of its own keys/, 'registry', 'sign-root', "$work/root.json", '--into', $folder, '--keys', $keys);
 pgx_like("with Bob's it is", 0, qr/^root +3 /m, undef, 'registry', 'sign-root', "$work/root.json", '--key', "$work/bob.key", '--into', $folder, '--keys', $keys);
-pgx_like('and the old key counts no more', 1, undef, qr/by keys of the present root/, registry('rotate', '--role', 'root', '--threshold', 1));
+pgx_like('and the old key counts no more', 1, undef, qr/not signed by enough of the present root's keys/, registry('rotate', '--role', 'root', '--threshold', 1));
 ok(!-e "$keys/root-2.key", 'the key made for nothing is gone');
-pgx_like('all is well', 0, qr/^root +3 +2 of 2 .*All is well/ms, undef, 'registry', 'check', $ours->url, '--root', $fingerprint);
+# the steps of docs/publish.md, where the present root's keys are with people too
+$ours->pgx('key', 'generate', "$work/eve");
+my @three = map { ('--new-key', "$work/$_.pub") } qw(ann bob eve);
+pgx_like('a root of three, begun where no key of it is', 0, qr/^signatures +0 of 2 by keys of the present root, 0 of 2 by its own$/m, undef,
+    registry('rotate', '--role', 'root', '--threshold', 2, @three, '--out', "$work/next.json"));
+$ours->pgx('registry', 'sign-root', "$work/next.json", '--key', "$work/eve.key");
+$ours->pgx('registry', 'sign-root', "$work/next.json", '--key', "$work/ann.key");
+pgx_like('signed by two, but by one of the present root', 1, undef, qr/not signed by enough of the present root's keys/,
+    'registry', 'sign-root', "$work/next.json", '--into', $folder, '--keys', $keys);
+$ours->pgx('registry', 'sign-root', "$work/next.json", '--key', "$work/bob.key");
+pgx_like('into the registry', 0, qr/^root +4 /m, undef, 'registry', 'sign-root', "$work/next.json", '--into', $folder, '--keys', $keys);
+pgx_like('all is well', 0, qr/^root +4 +2 of 3 .*All is well/ms, undef, 'registry', 'check', $ours->url, '--root', $fingerprint);
 
 # --- mirror ------------------------------------------------------------------------------------------------------------------
 
@@ -117,6 +143,8 @@ pgx_like('another registry', 1, undef, qr/does not have the trusted fingerprint/
 # --- removal, damage, command lines ------------------------------------------------------------------------------------------
 
 pgx_like('remove a version', 0, qr/^journal\@2\.0\.0 +removed\n.*deleted$/ms, undef, registry('remove', 'journal@2.0.0'));
+pgx_like('its file stands for what it was', 1, undef, qr/was published with other content, and withdrawn\nDETAIL: .*\nHINT: /,
+    registry('add', $ours->bundle('journal', '2.0.0', body => 'SELECT 2;')));
 pgx_like('that is gone', 1, undef, qr/the registry has no package "journal"/, registry('remove', 'journal'));
 pgx_like('undelegate', 0, qr/^acme_one +removed$/m, undef, registry('undelegate', 'acme'));
 pgx_like('one package is left', 0, qr/^packages +1 /m, undef, 'registry', 'check', $folder);

@@ -70,10 +70,15 @@ TEST_F(CatalogChangeTest, SeveralPlatformsOfARelease) {
     ReleaseToAdd later = release_of("thing", "1.0.0", "gnulinux-2.36-arm64", 'b');
     later.release.date = "2026-02-02T00:00:00Z";
     later.release.modules = {"thing"};
+    later.release.extensions = {{"thing", "1.0.0", {}}};
     ASSERT_OK(publish({later, release_of("thing", "1.0.0", "gnulinux-2.31-amd64", 'c')}));
     const CatalogPackage thing = client().packages.at("thing");
     ASSERT_EQ(thing.releases.size(), 1U);
     EXPECT_EQ(thing.releases[0].date, "2026-01-01T00:00:00Z");
+    EXPECT_EQ(thing.releases[0].modules, Strings{"thing"});  // of whichever build has it
+    ReleaseToAdd different = release_of("thing", "1.0.0", "gnulinux-2.41-amd64", 'd');
+    different.release.extensions = {{"thing", "2.0.0", {}}};
+    EXPECT_EQ(publish({different}).error().code, ErrorCode::wrong_state);
     Strings names;
     for (const CatalogArtifact &artifact : thing.releases[0].artifacts)
         names.push_back(bundle_file_name(artifact.name));
@@ -181,6 +186,54 @@ TEST_F(CatalogChangeTest, Removal) {
     const auto gone = take("thing", "");
     ASSERT_FALSE(gone);
     EXPECT_EQ(gone.error().code, ErrorCode::unknown_package);
+}
+
+TEST_F(CatalogChangeTest, AWithdrawnFileDoesNotComeBackAsAnother) {
+    ASSERT_OK(publish({release_of("thing", "1.0.0"), release_of("thing", "2.0.0")}));
+    for (const char *version : {"2.0.0", ""}) {  // one of two; then what is left
+        ASSERT_OK(remove("thing", version));
+        const auto other = publish({release_of("thing", "2.0.0", "any", 'b')});
+        ASSERT_FALSE(other);
+        EXPECT_EQ(other.error().code, ErrorCode::wrong_state);
+        EXPECT_NE(other.error().message.find("withdrawn"), std::string::npos);
+        EXPECT_FALSE(other.error().hint.empty());
+    }
+    EXPECT_EQ(client().packages.at("thing").withdrawn.size(), 2U);
+    EXPECT_EQ(client().packages.at("thing").summary, "");
+    // itself it may come back, and another build of the same version may come
+    ASSERT_OK(publish(
+        {release_of("thing", "2.0.0"), release_of("thing", "2.0.0", "gnulinux-2.36-amd64", 'c')}));
+    EXPECT_EQ(client().packages.at("thing").withdrawn.size(), 1U);
+    EXPECT_EQ(client().packages.at("thing").summary, "about 2.0.0");
+    ASSERT_OK(publish({release_of("thing", "3.0.0")}));
+    EXPECT_FALSE(publish({release_of("thing", "1.0.0", "any", 'b')}));
+    EXPECT_EQ(client().releases(), (Strings{"thing@3.0.0", "thing@2.0.0"}));
+}
+
+TEST_F(CatalogChangeTest, AModulePathBelongsToOnePackage) {
+    ReleaseToAdd first = release_of("thing", "1.0.0"), second = release_of("other", "1.0.0");
+    first.about.module_path = "example.org/thing";
+    second.about.module_path = "example.org/Thing";
+    EXPECT_FALSE(publish({first, second}));
+    ASSERT_OK(publish({first}));
+    const auto taken = publish({second});
+    ASSERT_FALSE(taken);
+    EXPECT_EQ(taken.error().code, ErrorCode::invalid_argument);
+    EXPECT_NE(taken.error().message.find("belongs to package \"thing\""), std::string::npos);
+    first = release_of("thing", "1.1.0");
+    first.about.module_path = "example.org/thing";
+    ASSERT_OK(publish({first}));
+    ASSERT_OK(remove("thing"));
+    ASSERT_OK(publish({second}));  // it is free again
+}
+
+TEST_F(CatalogChangeTest, WhatNobodyWouldReadIsNotPublished) {
+    ReleaseToAdd large = release_of("thing", "1.0.0");
+    large.about.summary = std::string(501, 'x');
+    const auto published = publish({large});
+    ASSERT_FALSE(published);
+    EXPECT_EQ(published.error().code, ErrorCode::limit_exceeded);
+    EXPECT_NE(published.error().message.find("could not publish \"thing\""), std::string::npos);
 }
 
 }  // namespace

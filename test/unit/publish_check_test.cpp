@@ -20,9 +20,7 @@ class CheckTest : public PublishTest {
         FolderTransport transport(real_file_system(), folder());
         BundleCheck check_bundle;
         if (bundles)
-            check_bundle = [&](const CatalogArtifact &artifact) {
-                return check_bundle_file(real_file_system(), folder(), artifact);
-            };
+            check_bundle = look_into_bundles(real_file_system(), folder(), directory_ / "scratch");
         return check_registry(transport, root, check_bundle, lifetimes_, now_);
     }
     void expect_finding(const std::string &text, bool defect = true) {
@@ -154,6 +152,79 @@ TEST_F(CheckTest, Publishers) {
     ASSERT_OK(
         delegate_packages(*generation, {"acme", {other}, {"th*"}, 1}, at_hand, lifetimes_, now_));
     expect_finding("role \"publisher-acme\"");
+}
+
+TEST_F(CheckTest, ACatalogThatSaysWhatItsBundlesDoNot) {
+    const auto say = [&](const std::function<void(Catalog &)> &edit) {
+        KeyFolder at_hand = keys();
+        auto generation = open();
+        Catalog catalog = *generation->read_catalog("bin-0", "catalog/0000.json.zst");
+        edit(catalog);
+        ASSERT_OK(generation->put_catalog("bin-0", "catalog/0000.json.zst", catalog));
+        ASSERT_OK(generation->publish(at_hand, lifetimes_, now_));
+    };
+    say([](Catalog &c) { c["thing"].releases[0].extensions.push_back({"postgis", "3", {}}); });
+    expect_finding("names extension \"postgis\"");
+    EXPECT_TRUE(check({}, false)->sound());
+    say([](Catalog &c) { c["thing"].releases[0].extensions.clear(); });
+    expect_finding("does not name extension \"thing\"");
+    ASSERT_OK(remove("thing"));
+    EXPECT_TRUE(check()->sound());
+    EXPECT_EQ(check()->packages, 1U);  // what is withdrawn is not counted
+    say([](Catalog &c) {
+        c["other"].module_path = "example.org/one";
+        c["thing"].module_path = "example.org/one";
+    });
+    expect_finding("belongs to package \"other\"");
+}
+
+TEST_F(CheckTest, WhatPublishersShouldNotSign) {
+    KeyFolder at_hand = keys();
+    const tuf::PublicKey key = *at_hand.generate("acme");
+    auto generation = open();
+    ASSERT_OK(
+        delegate_packages(*generation, {"acme", {key}, {"acme_*"}, 1}, at_hand, lifetimes_, now_));
+    ASSERT_OK(add({bundle("acme_one")}, real_file_system(), "acme"));
+    EXPECT_TRUE(check()->findings.empty());
+    const auto say = [&](const std::string &path, const std::function<void(Catalog &)> &edit) {
+        auto next = open();
+        Catalog catalog = *next->read_catalog("publisher-acme", path);
+        edit(catalog);
+        ASSERT_OK(next->put_catalog("publisher-acme", path, catalog));
+        ASSERT_OK(next->publish(at_hand, lifetimes_, now_));
+    };
+    const std::string one = "packages/acme_one.json", others = "packages/other.json";
+    say(one, [](Catalog &c) {
+        c["acme_one"].releases[0].extensions.push_back({"other", "1", {}});
+    });
+    expect_finding("whose name is not publisher \"acme\"'s");
+    say(one, [](Catalog &c) {
+        c["acme_one"].releases[0].extensions.pop_back();
+        c["other"] = c["acme_one"];
+        c["other"].releases.clear();
+    });
+    expect_finding("package \"other\" is in");
+    say(one, [](Catalog &c) { c.erase("other"); });
+    say(others, [](Catalog &c) { c["other"].summary = "his"; });
+    expect_finding("\"packages/other.json\" is not for publisher");
+    say(others, [](Catalog &c) { c.clear(); });
+    EXPECT_TRUE(check()->findings.empty());
+    // files that wait
+    const std::uint64_t next = check()->roles[4].version + 1;
+    const std::string name = std::to_string(next) + ".publisher-acme.json";
+    for (const std::string &content :
+         {std::string("nonsense"), std::string(metadata_limit + 1, ' '),
+          directory_.get("registry/metadata/1.bin-5.json")}) {
+        directory_.put("registry/metadata/" + name, content);
+        expect_finding("\"metadata/" + name + "\"");
+    }
+    KeyFolder his = keys("his");
+    ASSERT_OK(his.add(at_hand.file_of(key.id())));
+    std::filesystem::remove(directory_ / ("registry/metadata/" + name));
+    generation = open();
+    ASSERT_OK(generation->change("publisher-acme"));
+    ASSERT_OK(generation->publish(his, lifetimes_, now_));
+    expect_finding("has not been taken in yet", false);
 }
 
 }  // namespace

@@ -234,6 +234,54 @@ TEST_F(DelegateTest, WhatIsNotWholeIsNotTakenIn) {
     expect_releases({"acme_one@1.0.0"});
 }
 
+TEST_F(DelegateTest, PatternsThatComeTooLate) {
+    ASSERT_OK(delegate("acme", {publisher_key("acme")}, {"acme_*"}));
+    const tuf::PublicKey eve = publisher_key("eve");
+    const struct {
+        Strings patterns;
+        std::size_t overlaps;
+        bool whole;
+    } table[] = {
+        {{"acme_t*"}, 1, true}, {{"acme_tool"}, 1, true},      {{"a*"}, 1, false},
+        {{"acm?_*"}, 1, false}, {{"eve_*", "acme"}, 0, false},
+    };
+    for (const auto &row : table) {
+        const auto change = delegate("eve", {eve}, row.patterns);
+        ASSERT_OK(change);
+        ASSERT_EQ(change->overlaps.size(), row.overlaps) << row.patterns[0];
+        if (row.overlaps == 0) continue;
+        EXPECT_EQ(change->overlaps[0].pattern, row.patterns[0]);
+        EXPECT_EQ(change->overlaps[0].publisher, "eve");
+        EXPECT_EQ(change->overlaps[0].owner, "acme");
+        EXPECT_EQ(change->overlaps[0].whole, row.whole) << row.patterns[0];
+    }
+    // and an earlier one that grows over a later one
+    const auto change = delegate("acme", {publisher_key("acme")}, {"acme*", "eve_tool"});
+    ASSERT_OK(change);
+    ASSERT_EQ(change->overlaps.size(), 2U);
+    EXPECT_EQ(change->overlaps[0].publisher, "eve");
+    EXPECT_EQ(change->overlaps[0].pattern, "eve_*");
+    EXPECT_FALSE(change->overlaps[0].whole);
+    EXPECT_EQ(change->overlaps[1].pattern, "acme");
+    EXPECT_TRUE(change->overlaps[1].whole);
+}
+
+TEST_F(DelegateTest, ExtensionsOfOtherNames) {
+    ASSERT_OK(delegate("acme", {publisher_key("acme")}, {"acme_*"}));
+    KeyFolder at_hand = keys("acme");
+    auto generation = open();
+    ReleaseToAdd addition;
+    addition.package = "acme_one";
+    addition.release.version = "1.0.0";
+    addition.release.extensions = {{"postgis", "3.5", {}}};
+    addition.release.artifacts = {
+        {*parse_bundle_file_name("acme_one-1.0.0+pg18-any.trunk"), 1, std::string(64, 'a')}};
+    const auto added = add_releases(*generation, {addition}, "acme");
+    ASSERT_FALSE(added);
+    EXPECT_EQ(added.error().code, ErrorCode::invalid_argument);
+    EXPECT_NE(added.error().message.find("\"postgis\""), std::string::npos);
+}
+
 TEST_F(DelegateTest, PendingFilesOutliveTheirWaiting) {
     ASSERT_OK(delegate("acme", {publisher_key("acme")}, {"acme_*"}));
     ASSERT_OK(publish(bundle("acme_one"), "acme", "acme"));

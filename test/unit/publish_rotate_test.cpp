@@ -121,7 +121,7 @@ TEST_F(RotateTest, LostKeyAndInterruption) {
     options.previous_root = true;
     auto mended = Generation::open(real_file_system(), folder(), options);
     ASSERT_OK(mended);
-    ASSERT_OK(renew_registry(*mended, at_hand, lifetimes_, now_));
+    ASSERT_OK(renew_registry(*mended, directory_ / "scratch", at_hand, lifetimes_, now_));
     ASSERT_OK(open());
     EXPECT_EQ(client().root, 2U);
     expect_releases({"thing@1.0.0"});

@@ -151,7 +151,7 @@ class PublishTest : public ::testing::Test {
     Result<Renewal> renew(const std::string &key_folder = "keys") {
         KeyFolder at_hand = keys(key_folder);
         Generation generation = TRY(open());
-        return renew_registry(generation, at_hand, lifetimes_, now_);
+        return renew_registry(generation, directory_ / "scratch", at_hand, lifetimes_, now_);
     }
     Result<Publication> rotate(const std::string &role) {
         KeyFolder at_hand = keys();

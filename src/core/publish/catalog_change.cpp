@@ -4,6 +4,9 @@
 #include <map>
 
 #include "core/bundle/semantic_version.h"
+#include "core/catalog/catalog_limits.h"
+#include "core/publish/bundle_claims.h"
+#include "core/publish/publisher_rules.h"
 
 namespace pgx {
 
@@ -62,8 +65,20 @@ Result<bool> is_published(const CatalogRelease &release, const CatalogArtifact &
     return false;
 }
 
+// The same file may come back, another one under its name may not.
+Result<void> check_not_withdrawn(const CatalogPackage &package, const CatalogArtifact &artifact) {
+    const auto found = package.withdrawn.find(bundle_file_name(artifact.name));
+    if (found == package.withdrawn.end() || found->second == artifact.sha256) return {};
+    return fail(
+        ErrorCode::wrong_state,
+        "\"" + found->first + "\" was published with other content, and withdrawn",
+        "Its SHA-256 was " + found->second + ", that of the new file is " + artifact.sha256 + ".",
+        "A file that was published never changes: give the new content a new version.");
+}
+
 Result<bool> add_release(CatalogPackage &package, const ReleaseToAdd &addition) {
     const CatalogRelease &release = addition.release;
+    TRY(check_not_withdrawn(package, release.artifacts[0]));
     const auto same =
         std::find_if(package.releases.begin(), package.releases.end(),
                      [&](const CatalogRelease &other) { return other.version == release.version; });
@@ -75,10 +90,11 @@ Result<bool> add_release(CatalogPackage &package, const ReleaseToAdd &addition) 
         package.releases.insert(older, release);
     } else {
         if (TRY(is_published(*same, release.artifacts[0]))) return false;
-        // Builds of one release for several platforms say the same; where not, the last one counts.
-        CatalogRelease merged = release;
-        merged.date = same->date;
-        merged.artifacts = same->artifacts;
+        // Builds of one release for several platforms say the same but for modules, see
+        // bundle_claims.h.
+        CatalogRelease merged = *same;
+        TRY(merge_claims(merged, release));
+        merged.dependencies = release.dependencies;
         merged.artifacts.push_back(release.artifacts[0]);
         std::sort(merged.artifacts.begin(), merged.artifacts.end(),
                   [](const CatalogArtifact &a, const CatalogArtifact &b) {
@@ -89,9 +105,12 @@ Result<bool> add_release(CatalogPackage &package, const ReleaseToAdd &addition) 
     // An older release that comes later does not tell what the package is today.
     if (package.releases[0].version == release.version) {
         std::vector<CatalogRelease> releases = std::move(package.releases);
+        std::map<std::string, std::string> withdrawn = std::move(package.withdrawn);
         package = addition.about;
         package.releases = std::move(releases);
+        package.withdrawn = std::move(withdrawn);
     }
+    package.withdrawn.erase(bundle_file_name(release.artifacts[0].name));
     return true;
 }
 
@@ -139,10 +158,23 @@ Result<void> regroup(Generation &generation, OpenTargets &open, unsigned bits) {
     return {};
 }
 
+// Names that a publisher had once: files for them would keep all else that he signs from being
+// taken in.
+Result<void> drop_lost_names(Generation &generation, const std::string &role) {
+    const std::vector<tuf::Delegation> delegations = TRY(generation.delegations());
+    std::erase_if((*TRY(generation.change(role))).targets, [&](const auto &target) {
+        return !check_publisher_path(delegations, role, target.first);
+    });
+    return {};
+}
+
 Result<void> check_publisher(Generation &generation, const std::string &package,
-                             const std::string &publisher) {
+                             const CatalogRelease &release, const std::string &publisher) {
     const std::string owner = TRY(generation.publisher_of(package));
-    if (owner == publisher) return {};
+    if (owner == publisher) {
+        if (publisher.empty()) return {};
+        return check_extension_names(TRY(generation.delegations()), publisher, package, release);
+    }
     if (owner.empty())
         return fail(
             ErrorCode::invalid_argument, "the name \"" + package + "\" is not the publisher's",
@@ -166,13 +198,26 @@ Result<CatalogChange> add_releases(Generation &generation,
     const unsigned bits = TRY(generation.shard_bits());
     change.shard_bits_before = change.shard_bits = bits;
     OpenTargets open;
+    std::optional<ModulePaths> module_paths;
     for (const ReleaseToAdd &addition : releases) {
-        TRY(check_publisher(generation, addition.package, role));
-        Catalog &catalog = *TRY(open_package(generation, open, addition.package, role, bits));
-        change.added.push_back(TRY(add_release(catalog[addition.package], addition)));
+        const std::string &name = addition.package;
+        TRY(check_publisher(generation, name, addition.release, role));
+        Catalog &catalog = *TRY(open_package(generation, open, name, role, bits));
+        CatalogPackage &package = catalog[name];
+        const std::string module_path = package.module_path;
+        change.added.push_back(TRY(add_release(package, addition)));
+        auto within = check_catalog_package(name, package);
+        if (!within)
+            return fail(std::move(within.error()).prefixed("could not publish \"" + name + "\""));
+        if (package.module_path.empty() || package.module_path == module_path) continue;
+        // Every package is read for this, which a new version of one that is known needs not.
+        if (!module_paths) module_paths = TRY(read_module_paths(generation));
+        TRY(module_paths->check(name, package.module_path));
+        module_paths->add(name, package.module_path);
     }
     if (std::find(change.added.begin(), change.added.end(), true) == change.added.end())
         return change;
+    if (!role.empty()) TRY(drop_lost_names(generation, role));
     if (role.empty()) change.shard_bits = TRY(wanted_bits(generation, open, bits));
     if (change.shard_bits != bits) TRY(regroup(generation, open, change.shard_bits));
     TRY(close_targets(generation, open));
@@ -190,11 +235,14 @@ Result<RemovedReleases> remove_releases(Generation &generation, const std::strin
         return fail(ErrorCode::unknown_package, "the registry has no package \"" + package + "\"",
                     {}, "See its packages with pgx.available(), or \"pgx registry check\".");
     RemovedReleases removed;
+    std::map<std::string, std::string> &withdrawn = found->second.withdrawn;
     std::erase_if(found->second.releases, [&](const CatalogRelease &release) {
         if (!version.empty() && release.version != version) return false;
         removed.versions.push_back(release.version);
-        for (const CatalogArtifact &artifact : release.artifacts)
+        for (const CatalogArtifact &artifact : release.artifacts) {
             removed.bundles.push_back(bundle_path(artifact));
+            withdrawn[bundle_file_name(artifact.name)] = artifact.sha256;
+        }
         return true;
     });
     if (removed.versions.empty())
@@ -202,7 +250,11 @@ Result<RemovedReleases> remove_releases(Generation &generation, const std::strin
                     "package \"" + package + "\" has no version \"" + version + "\"",
                     "The newest is \"" + found->second.releases[0].version + "\".",
                     "Name a version that is published.");
-    if (found->second.releases.empty()) catalog.erase(found);
+    if (found->second.releases.empty()) {
+        CatalogPackage nothing;
+        nothing.withdrawn = std::move(withdrawn);
+        found->second = std::move(nothing);
+    }
     TRY(close_targets(generation, open));
     return removed;
 }
@@ -212,6 +264,29 @@ Result<Catalog> read_packages(Generation &generation, const std::string &role) {
     for (const auto &[path, file] : TRY(generation.role(role))->targets)
         packages.merge(TRY(generation.read_catalog(role, path)));
     return packages;
+}
+
+Result<ModulePaths> read_module_paths(Generation &generation) {
+    ModulePaths paths;
+    const auto take = [&](const Catalog &catalog) {
+        for (const auto &[name, package] : catalog) paths.add(name, package.module_path);
+    };
+    for (const std::string &name : bin_roles())
+        for (const auto &[path, file] : TRY(generation.role(name))->targets)
+            take(TRY(generation.read_target(path, file)));
+    for (const tuf::Delegation &delegation : TRY(generation.delegations())) {
+        if (publisher_of_role(delegation.name).empty()) continue;
+        const auto published = TRY(generation.published(delegation.name));
+        if (!published) continue;
+        for (const auto &[path, file] : published->targets) {
+            // What a publisher has spoilt is his loss, and told by "pgx registry check".
+            const auto catalog = generation.read_target(path, file);
+            if (catalog && check_publisher_target(TRY(generation.delegations()), delegation.name,
+                                                  path, *catalog))
+                take(*catalog);
+        }
+    }
+    return paths;
 }
 
 Result<std::uint64_t> count_packages(Generation &generation) {

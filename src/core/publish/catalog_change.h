@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/publish/generation.h"
+#include "core/publish/publisher_rules.h"
 
 namespace pgx {
 
@@ -32,7 +33,9 @@ struct CatalogChange {
 
 // Puts releases into the next generation. `publisher`: in whose name, empty for the registry's own
 // packages. invalid_argument: the package's name belongs to a publisher, or not to this one.
-// wrong_state: the file name is published with other bytes.
+// wrong_state: the file name is, or was, published with other bytes. limit_exceeded ...: as
+// check_catalog_package(). invalid_argument too: an extension's name, or a module path, is
+// another's.
 Result<CatalogChange> add_releases(Generation &generation,
                                    const std::vector<ReleaseToAdd> &releases,
                                    const std::string &publisher);
@@ -41,13 +44,16 @@ struct RemovedReleases {
     std::vector<std::string> versions;
     std::vector<std::string> bundles;  // paths relative to the registry's folder
 };
-// Takes a package, or one version of it, out of the next generation. unknown_package,
-// unknown_version.
+// Takes a package, or one version of it, out of the next generation; of its files the names and
+// digests stay. unknown_package, unknown_version.
 Result<RemovedReleases> remove_releases(Generation &generation, const std::string &package,
                                         const std::string &version);
 
 // All packages that the role lists, for those who look through everything.
 Result<Catalog> read_packages(Generation &generation, const std::string &role);
+
+// The module paths of all packages: in shards, and of publishers as far as they are taken in.
+Result<ModulePaths> read_module_paths(Generation &generation);
 
 // How many packages there are in shards, as their lists tell.
 Result<std::uint64_t> count_packages(Generation &generation);

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "core/base/names.h"
+#include "core/publish/bundle_claims.h"
 #include "core/publish/generation.h"
+#include "core/publish/publisher_rules.h"
 #include "core/tuf/client.h"
 
 namespace pgx {
@@ -11,6 +13,7 @@ namespace pgx {
 namespace {
 
 constexpr std::uint64_t root_limit = 512'000;
+constexpr std::uint64_t most_pending = 100;
 constexpr std::size_t batch = 64;  // shards in memory at once
 
 class Checker {
@@ -38,6 +41,8 @@ class Checker {
         const tuf::Listing listing = TRY(client->list());
         roles(client->trusted(), listing);
         TRY(read_settings(*client->trusted().targets("targets")));
+        for (const tuf::Delegation &publisher : publishers_)
+            TRY(pending_files(client->trusted(), publisher));
         TRY(targets(*client, listing));
         return std::move(result_);
     }
@@ -87,8 +92,12 @@ class Checker {
         role("targets", top.version, top.expires, root.roles.at("targets"));
         if (!top.delegations) return;
         publishers_.clear();
+        keys_ = top.delegations->keys;
         for (const tuf::Delegation &delegation : top.delegations->roles) {
             if (!publisher_of_role(delegation.name).empty()) publishers_.push_back(delegation);
+        }
+        top_delegations_ = top.delegations->roles;
+        for (const tuf::Delegation &delegation : top_delegations_) {
             delegated(trusted, listing, delegation);
         }
     }
@@ -118,8 +127,55 @@ class Checker {
             defect(std::move(error).prefixed("role \"" + name + "\""));
             return;
         }
-        if (const tuf::Targets *targets = trusted.targets(name))
-            role(name, targets->version, targets->expires, delegation.role);
+        const tuf::Targets *targets = trusted.targets(name);
+        if (targets == nullptr) return;
+        role(name, targets->version, targets->expires, delegation.role);
+        if (publisher_of_role(name).empty()) return;
+        for (const auto &[path, file] : targets->targets) {
+            auto good = check_publisher_path(top_delegations_, name, path);
+            if (good) continue;
+            good.error().hint =
+                "Clients do not read it. When the publisher publishes anew, it goes.";
+            defect(std::move(good.error()));
+        }
+    }
+
+    // What publishers have signed and nobody has taken in: no client reads it, but who looks after
+    // the registry wants to know why not.
+    Result<void> pending_files(const tuf::TrustedMetadata &trusted,
+                               const tuf::Delegation &publisher) {
+        const auto &meta = trusted.snapshot().meta;
+        const auto known = meta.find(publisher.name);
+        const std::uint64_t published = known == meta.end() ? 0 : known->second.version;
+        for (std::uint64_t version = published + 1; version <= published + most_pending;
+             ++version) {
+            const std::string file =
+                std::to_string(version) + "." + tuf::encode_role_name(publisher.name) + ".json";
+            auto answers =
+                transport_.fetch({{tuf::FileRequest::Kind::metadata, file, metadata_limit, true}});
+            if (!answers && answers.error().code == ErrorCode::registry_unreachable)
+                return fail(std::move(answers.error()));
+            if (answers && (answers->size() != 1 || !(*answers)[0])) return {};
+            const auto look = [&]() -> Result<void> {
+                const auto contents = TRY(std::move(answers));
+                const auto parsed = TRY(tuf::parse_targets(*contents[0], tuf::Profile::strict));
+                return tuf::check_signatures("it", publisher.role, keys_, parsed.signed_bytes,
+                                             parsed.signatures);
+            };
+            auto good = look();
+            if (!good) {
+                Error error = std::move(good.error());
+                error.hint =
+                    "Let the publisher sign with his present keys and copy all files, or "
+                    "delete the file.";
+                defect(std::move(error).prefixed("\"metadata/" + file + "\""));
+                continue;
+            }
+            result_.findings.push_back(
+                {false, "\"metadata/" + file + "\" has not been taken in yet", "",
+                 "Run \"pgx registry sign\", which tells if something is wrong with it."});
+        }
+        return {};
     }
 
     Result<void> read_settings(const tuf::Targets &top) {
@@ -175,38 +231,60 @@ class Checker {
         for (const auto &[name, package] : *packages) {
             const std::string wanted =
                 shard ? (bits_ ? TRY(shard_path(name, *bits_)) : target.path) : package_path(name);
-            if (wanted != target.path)
+            if (wanted != target.path && publisher_of_role(target.role).empty())
                 defect({ErrorCode::registry_malformed,
                         "package \"" + name + "\" is in \"" + target.path + "\"",
                         "Clients look for it in \"" + wanted + "\".", ""});
-            if (shard) TRY(check_not_hidden(name));
-            releases(package);
+            const bool hidden = shard && TRY(check_not_hidden(name, package));
+            if (hidden) continue;
+            if (auto free = module_paths_.check(name, package.module_path); !free)
+                defect(std::move(free.error()));
+            module_paths_.add(name, package.module_path);
         }
+        if (!publisher_of_role(target.role).empty())
+            if (auto good =
+                    check_publisher_target(top_delegations_, target.role, target.path, *packages);
+                !good)
+                defect(std::move(good.error()));
+        for (const auto &[name, package] : *packages) releases(name, package);
         return {};
     }
 
-    Result<void> check_not_hidden(const std::string &package) {
-        for (const tuf::Delegation &publisher : publishers_)
-            if (TRY(tuf::covers(publisher, package_path(package))))
-                result_.findings.push_back({false,
-                                            "package \"" + package +
-                                                "\" is hidden: its name belongs to publisher \"" +
-                                                publisher_of_role(publisher.name) + "\"",
-                                            "", "Let the publisher publish it."});
-        return {};
+    // Whether it is.
+    Result<bool> check_not_hidden(const std::string &package, const CatalogPackage &content) {
+        const std::string owner = TRY(owner_of_name(publishers_, package));
+        if (owner.empty()) return false;
+        if (!content.releases.empty())
+            result_.findings.push_back({false,
+                                        "package \"" + package +
+                                            "\" is hidden: its name belongs to publisher \"" +
+                                            publisher_of_role(owner) + "\"",
+                                        "", "Let the publisher publish it."});
+        return true;
     }
 
-    void releases(const CatalogPackage &package) {
+    void releases(const std::string &name, const CatalogPackage &package) {
+        if (package.releases.empty()) return;  // all was withdrawn
         ++result_.packages;
         for (const CatalogRelease &release : package.releases) {
             ++result_.releases;
+            CatalogRelease held;
+            bool complete = true;
             for (const CatalogArtifact &artifact : release.artifacts) {
                 ++result_.bundles;
                 result_.bytes += artifact.size;
                 if (!check_bundle_) continue;
-                auto checked = check_bundle_(artifact);
-                if (!checked) defect(std::move(checked.error()));
+                const auto look = [&]() -> Result<void> {
+                    return merge_claims(held, TRY(check_bundle_(artifact)));
+                };
+                auto looked = look();
+                if (looked) continue;
+                defect(std::move(looked.error()));
+                complete = false;
             }
+            if (!check_bundle_) continue;
+            if (auto same = compare_claims(name, release, held, complete); !same)
+                defect(std::move(same.error()));
         }
     }
 
@@ -215,7 +293,9 @@ class Checker {
     const Lifetimes &lifetimes_;
     tuf::Time now_;
     std::optional<unsigned> bits_;
-    std::vector<tuf::Delegation> publishers_;
+    std::vector<tuf::Delegation> publishers_, top_delegations_;
+    tuf::Keys keys_;
+    ModulePaths module_paths_;
     RegistryCheck result_;
 };
 
@@ -246,6 +326,14 @@ Result<void> check_bundle_file(FileSystem &fs, const RegistryFolder &folder,
                     artifact.sha256 + ".",
                 "Copy the right file there again, or take the release out with \"pgx registry "
                 "remove\".");
+}
+
+BundleCheck look_into_bundles(FileSystem &fs, const RegistryFolder &folder,
+                              const std::string &scratch) {
+    return [&fs, folder, scratch](const CatalogArtifact &artifact) -> Result<CatalogRelease> {
+        TRY(check_bundle_file(fs, folder, artifact));
+        return read_claims(fs, folder.bundle_file(bundle_path(artifact)), artifact, scratch);
+    };
 }
 
 }  // namespace pgx

@@ -39,9 +39,9 @@ struct RegistryCheck {
     bool sound() const;
 };
 
-// Compares a bundle with what was signed of it; digest_mismatch, registry_refused ... Without one,
-// bundles are not looked at.
-using BundleCheck = std::function<Result<void>(const CatalogArtifact &artifact)>;
+// Compares a bundle with what was signed of it, and tells what it holds (bundle_claims.h);
+// digest_mismatch, registry_refused ... Without one, bundles are not looked at.
+using BundleCheck = std::function<Result<CatalogRelease>(const CatalogArtifact &artifact)>;
 
 // An error is what made looking impossible; what was found is in the result. `root`: that the
 // registry has to have; without, its own first root is believed.
@@ -50,8 +50,11 @@ Result<RegistryCheck> check_registry(tuf::Transport &transport,
                                      const BundleCheck &check_bundle, const Lifetimes &lifetimes,
                                      tuf::Time now);
 
-// For bundles in a folder.
+// For bundles in a folder: that they are the ones published; and a BundleCheck, `scratch` being a
+// directory that does not exist.
 Result<void> check_bundle_file(FileSystem &fs, const RegistryFolder &folder,
                                const CatalogArtifact &artifact);
+BundleCheck look_into_bundles(FileSystem &fs, const RegistryFolder &folder,
+                              const std::string &scratch);
 
 }  // namespace pgx

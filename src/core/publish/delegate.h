@@ -24,6 +24,14 @@ struct DelegationChange {
     std::vector<std::string> hidden;  // packages in shards that are the publisher's to publish now
     std::vector<std::string> deleted_packages;  // of a publisher who is gone
     bool replaced = false;                      // he had rights before
+    // Patterns that, in whole or in part, are of no effect: names that more than one publisher has
+    // are the one's who got them first.
+    struct Overlap {
+        std::string pattern, publisher;  // without effect
+        std::string owner;               // who has the names
+        bool whole = false;              // all names of the pattern, else some
+    };
+    std::vector<Overlap> overlaps;
     Publication publication;
 };
 
@@ -32,7 +40,7 @@ Result<DelegationChange> delegate_packages(Generation &generation, const Publish
                                            KeyFolder &keys, const Lifetimes &lifetimes,
                                            tuf::Time now);
 
-// Takes them away, and deletes the bundles of his packages. invalid_argument: has none.
+// Takes them away, and deletes the bundles of packages that were his. invalid_argument: has none.
 Result<DelegationChange> undelegate_packages(Generation &generation, const std::string &publisher,
                                              KeyFolder &keys, const Lifetimes &lifetimes,
                                              tuf::Time now);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/publish/publisher_rules.h"
 #include "core/tuf/fingerprint.h"
 
 namespace pgx {
@@ -212,8 +213,7 @@ Result<void> Generation::load(const std::string &name) {
 // A publisher signs at his own time. His newest version counts, whether the snapshot knows of it
 // or not; and when his keys were changed, what the former ones signed is nobody's any more.
 Result<void> Generation::load_publisher(const std::string &name) {
-    const tuf::Role role = TRY(signers(name));
-    const tuf::Keys &keys = roles_.at("targets").delegations->keys;
+    TRY(signers(name));
     const auto &meta = snapshot().meta;
     const auto known = meta.find(name);
     const std::uint64_t published = known == meta.end() ? 0 : known->second.version;
@@ -221,13 +221,15 @@ Result<void> Generation::load_publisher(const std::string &name) {
     while (TRY(fs_->info(folder_.role_file(name, newest + 1)))) ++newest;
     roles_[name].version = published;
     for (std::uint64_t version = newest; version > 0 && version >= published; --version) {
-        const std::string path = folder_.role_file(name, version);
-        const std::string bytes = TRY(fs_->read(path, metadata_limit));
-        const auto parsed = tuf::parse_targets(bytes, tuf::Profile::strict);
-        const bool good =
-            parsed && parsed->value.version == version && !parsed->value.delegations &&
-            tuf::check_signatures(name, role, keys, parsed->signed_bytes, parsed->signatures);
-        if (!good) continue;
+        auto parsed = read_publisher(name, version);
+        if (!parsed) {
+            // That former keys have signed what readers have is no fault of the file's.
+            if (version > published)
+                unusable_[name].push_back(std::move(parsed.error()));
+            else if (!TRY(fs_->info(folder_.role_file(name, version))))
+                return fail(std::move(parsed.error()));
+            continue;
+        }
         roles_[name] = parsed->value;
         for (const tuf::Signature &signature : parsed->signatures)
             signed_by_[name].insert(signature.key_id);
@@ -235,6 +237,40 @@ Result<void> Generation::load_publisher(const std::string &name) {
         break;
     }
     return {};
+}
+
+Result<tuf::Signed<tuf::Targets>> Generation::read_publisher(const std::string &name,
+                                                             std::uint64_t version) {
+    const std::string path = folder_.role_file(name, version);
+    const auto read = [&]() -> Result<tuf::Signed<tuf::Targets>> {
+        auto parsed =
+            TRY(tuf::parse_targets(TRY(fs_->read(path, metadata_limit)), tuf::Profile::strict));
+        TRY(tuf::check_signatures("the file", TRY(signers(name)),
+                                  roles_.at("targets").delegations->keys, parsed.signed_bytes,
+                                  parsed.signatures));
+        if (parsed.value.version != version)
+            return fail(ErrorCode::registry_malformed,
+                        "it says that it is version " + std::to_string(parsed.value.version));
+        if (parsed.value.delegations)
+            return fail(ErrorCode::registry_malformed, "it delegates to others");
+        return parsed;
+    };
+    auto result = read();
+    if (!result) {
+        result.error().hint =
+            "Let the publisher sign with his present keys and copy all files, or delete the file.";
+        return fail(std::move(result.error()).prefixed("\"" + path + "\""));
+    }
+    return result;
+}
+
+Result<std::optional<tuf::Targets>> Generation::published(const std::string &name) {
+    const auto &meta = snapshot().meta;
+    const auto known = meta.find(name);
+    if (known == meta.end()) return std::optional<tuf::Targets>();
+    auto parsed = read_publisher(name, known->second.version);
+    if (!parsed) return std::optional<tuf::Targets>();
+    return std::optional<tuf::Targets>(std::move(parsed->value));
 }
 
 Result<unsigned> Generation::shard_bits() {
@@ -251,11 +287,7 @@ Result<unsigned> Generation::shard_bits() {
 }
 
 Result<std::string> Generation::publisher_of(std::string_view package) {
-    for (const tuf::Delegation &delegation : TRY(delegations()))
-        if (!publisher_of_role(delegation.name).empty() &&
-            TRY(tuf::covers(delegation, package_path(package))))
-            return delegation.name;
-    return std::string();
+    return owner_of_name(TRY(delegations()), package);
 }
 
 Result<Catalog> Generation::read_catalog(const std::string &role_name,
@@ -263,15 +295,20 @@ Result<Catalog> Generation::read_catalog(const std::string &role_name,
     const tuf::Targets &targets = *TRY(role(role_name));
     const auto found = targets.targets.find(target_path);
     if (found == targets.targets.end()) return Catalog{};
+    return read_target(target_path, found->second);
+}
+
+Result<Catalog> Generation::read_target(const std::string &target_path,
+                                        const tuf::TargetFile &file) {
     const std::string path =
-        folder_.target_file(target_path, TRY(target_sha256(found->second, target_path)));
+        folder_.target_file(target_path, TRY(target_sha256(file, target_path)));
     std::string bytes;
     if (const auto made = new_targets_.find(path); made != new_targets_.end())
         bytes = made->second;
     else
-        bytes = TRY(fs_->read(path, found->second.length));
+        bytes = TRY(fs_->read(path, std::min<std::uint64_t>(file.length, catalog_limit)));
     const auto parse = [&]() -> Result<Catalog> {
-        TRY(tuf::check_file(target_path, bytes, found->second.length, found->second.hashes));
+        TRY(tuf::check_file(target_path, bytes, file.length, file.hashes));
         if (target_path.ends_with(".zst")) bytes = TRY(decompress_shard(bytes, target_path));
         return parse_catalog(bytes, target_path);
     };

@@ -97,6 +97,12 @@ class Generation {
     void postpone(const std::string &name);
     // The ids of the keys that have signed a publisher's role() as it is.
     const std::set<std::string> &signed_by(const std::string &name) { return signed_by_[name]; }
+    // Newer versions of a publisher's role() that are not what they should be, which are passed
+    // over: each an error that names the file.
+    const std::vector<Error> &unusable_files(const std::string &name) { return unusable_[name]; }
+    // What readers have of a publisher's role: the version that the snapshot names, if it is right
+    // by his present keys.
+    Result<std::optional<tuf::Targets>> published(const std::string &name);
     // The keys and threshold of a role, in the next generation.
     Result<tuf::Role> signers(const std::string &name);
     // The roles that "targets" delegates to, in order of precedence.
@@ -110,6 +116,8 @@ class Generation {
 
     // The packages in a catalog target that `role` lists; none when it lists no such target.
     Result<Catalog> read_catalog(const std::string &role, const std::string &target_path);
+    // The same of a target as some version of a role lists it.
+    Result<Catalog> read_target(const std::string &target_path, const tuf::TargetFile &file);
     // Writes the catalog as that target; an empty one takes the target off the list.
     Result<void> put_catalog(const std::string &role, const std::string &target_path,
                              const Catalog &catalog);
@@ -139,6 +147,8 @@ class Generation {
     Result<void> share_targets_keys();
     Result<void> load(const std::string &name);
     Result<void> load_publisher(const std::string &name);
+    Result<tuf::Signed<tuf::Targets>> read_publisher(const std::string &name,
+                                                     std::uint64_t version);
     Result<void> sign_roles(KeyFolder &keys, const Lifetimes &lifetimes, tuf::Time now,
                             NewFiles &files, Publication &publication);
     Result<std::string> sign_top_level(KeyFolder &keys, const std::string &name,
@@ -154,6 +164,7 @@ class Generation {
     std::set<std::string> changed_;
     std::set<std::string> pending_;
     std::map<std::string, std::set<std::string>> signed_by_;
+    std::map<std::string, std::vector<Error>> unusable_;
     std::string published_timestamp_;  // as publish() writes it
     std::string pending_file_;         // what it writes in its place for a publisher alone
     std::map<std::string, std::string> new_targets_;  // path of the file to content

@@ -254,8 +254,9 @@ class Mirror {
                         std::vector<WantedBundle> &wanted) {
         if (path.ends_with(".zst")) bytes = TRY(decompress_shard(bytes, path));
         for (const auto &[name, package] : TRY(parse_catalog(bytes, path))) {
-            ++result_.packages;
             const bool chosen = is_chosen(name);
+            if (package.releases.empty()) continue;  // all was withdrawn
+            ++result_.packages;
             bool any = false;
             for (const CatalogRelease &release : package.releases)
                 for (const CatalogArtifact &artifact : release.artifacts) {

@@ -1,23 +1,10 @@
 #include "core/publish/publish_bundles.h"
 
 #include <algorithm>
-#include <set>
 
 namespace pgx {
 
 namespace {
-
-std::string file_name(const std::string &path) {
-    const std::size_t slash = path.rfind('/');
-    return slash == std::string::npos ? path : path.substr(slash + 1);
-}
-
-// "lib/semver.so" is "semver".
-std::string module_name(const std::string &path) {
-    std::string name = file_name(path);
-    const std::size_t dot = name.find('.');
-    return dot == std::string::npos ? name : name.substr(0, dot);
-}
 
 // Nothing may be left of bundles that were copied for a generation that never came about.
 Result<void> copy_bundles(Generation &generation, const std::vector<ReleaseToAdd> &releases,
@@ -45,42 +32,6 @@ void delete_bundles(FileSystem &fs, const std::vector<std::string> &paths) {
 }
 
 }  // namespace
-
-ReleaseToAdd describe_bundle(const InspectedBundle &inspected, tuf::Time now) {
-    const Bundle &bundle = inspected.bundle;
-    ReleaseToAdd addition;
-    addition.package = bundle.name.name;
-    CatalogRelease &release = addition.release;
-    release.version = bundle.name.version;
-    release.date = tuf::format_time(now);
-    for (const ReceiptExtension &extension : inspected.receipt.extensions)
-        release.extensions.push_back(
-            {extension.name, extension.default_version, extension.requires_});
-    std::set<std::string> modules, preload;
-    for (const ReceiptModule &module : inspected.receipt.modules) {
-        modules.insert(module_name(module.path));
-        if (module.preload) preload.insert(module_name(module.path));
-    }
-    CatalogPackage &about = addition.about;
-    about.license = bundle.manifest.license;
-    if (bundle.meta) {
-        const Meta &meta = *bundle.meta;
-        for (const auto &[name, module] : meta.modules)
-            if (module.preload == "server") preload.insert(file_name(module.library));
-        release.dependencies = meta.run_requires;
-        about.summary = meta.abstract;
-        about.description = meta.description;
-        about.homepage = meta.homepage.empty() ? meta.repository : meta.homepage;
-        about.module_path = meta.module_path;
-        if (!meta.license.empty()) about.license = meta.license;
-    }
-    if (about.summary.empty() && !inspected.receipt.extensions.empty())
-        about.summary = inspected.receipt.extensions[0].comment;
-    release.modules.assign(modules.begin(), modules.end());
-    release.preload.assign(preload.begin(), preload.end());
-    release.artifacts.push_back({bundle.name, inspected.size, inspected.sha256});
-    return addition;
-}
 
 Result<PublishedBundles> add_bundles(Generation &generation, const std::vector<std::string> &paths,
                                      const std::string &publisher, const std::string &scratch,

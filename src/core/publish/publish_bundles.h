@@ -10,6 +10,7 @@
 
 #include "core/base/protocol.h"
 #include "core/bundle/unpack_bundle.h"
+#include "core/publish/bundle_claims.h"
 #include "core/publish/catalog_change.h"
 
 namespace pgx {
@@ -26,9 +27,6 @@ struct PublishedBundles {
     CatalogChange change;
     Publication publication;  // empty when nothing was added
 };
-
-// What the catalog is to say of a bundle; `now` is the date of publication.
-ReleaseToAdd describe_bundle(const InspectedBundle &bundle, tuf::Time now);
 
 // Copies the bundles at `paths` into the registry, all or none. `scratch`: a directory that does
 // not exist, for unpacking. Errors: as inspect_bundle(), prefixed with the file, add_releases() and

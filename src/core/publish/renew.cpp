@@ -1,6 +1,7 @@
 #include "core/publish/renew.h"
 
 #include "core/publish/rotate.h"
+#include "core/publish/take_in.h"
 #include "core/publish/tidy.h"
 
 namespace pgx {
@@ -9,8 +10,13 @@ namespace {
 
 class Renewer {
    public:
-    Renewer(Generation &generation, KeyFolder &keys, const Lifetimes &lifetimes, tuf::Time now)
-        : generation_(generation), keys_(keys), lifetimes_(lifetimes), now_(now) {}
+    Renewer(Generation &generation, const std::string &scratch, KeyFolder &keys,
+            const Lifetimes &lifetimes, tuf::Time now)
+        : generation_(generation),
+          inspection_(generation, scratch),
+          keys_(keys),
+          lifetimes_(lifetimes),
+          now_(now) {}
 
     Result<Renewal> run() {
         const tuf::Root &root = generation_.root();
@@ -80,11 +86,20 @@ class Renewer {
     Result<void> renew_role(const std::string &name) {
         const tuf::Targets &targets = *TRY(generation_.role(name));
         const bool publisher = !publisher_of_role(name).empty();
-        if (publisher && targets.version == 0) return {};  // has not signed anything yet
+        if (publisher) {
+            for (const Error &error : generation_.unusable_files(name))
+                renewal_.refused.emplace_back(publisher_of_role(name), error);
+            if (targets.version == 0) return {};  // has not signed anything yet
+            // There is nothing to renew: what former keys have signed counts no more.
+            if (generation_.signed_by(name).empty()) {
+                renewal_.waiting.push_back(publisher_of_role(name));
+                return {};
+            }
+        }
         if (generation_.is_pending(name)) {
-            auto complete = check_targets(name, targets);
-            if (!complete) {
-                renewal_.refused.emplace_back(publisher_of_role(name), std::move(complete.error()));
+            auto good = inspection_.check(name);
+            if (!good) {
+                renewal_.refused.emplace_back(publisher_of_role(name), std::move(good.error()));
                 generation_.postpone(name);
                 return {};
             }
@@ -109,27 +124,8 @@ class Renewer {
         return {};
     }
 
-    // A publisher's metadata is taken in when all that it names is there.
-    Result<void> check_targets(const std::string &name, const tuf::Targets &targets) {
-        for (const auto &[path, file] : targets.targets) {
-            const Catalog catalog = TRY(generation_.read_catalog(name, path));
-            for (const auto &[package, content] : catalog)
-                for (const CatalogRelease &release : content.releases)
-                    for (const CatalogArtifact &artifact : release.artifacts)
-                        TRY(check_bundle_is_there(artifact));
-        }
-        return {};
-    }
-
-    Result<void> check_bundle_is_there(const CatalogArtifact &artifact) {
-        const std::string path = generation_.folder().bundle_file(bundle_path(artifact));
-        const auto found = TRY(generation_.fs().info(path));
-        if (found && found->type == FileType::regular && found->size == artifact.size) return {};
-        return fail(ErrorCode::digest_mismatch,
-                    "there is no bundle \"" + path + "\" of the size that was signed");
-    }
-
     Generation &generation_;
+    PublisherInspection inspection_;
     KeyFolder &keys_;
     const Lifetimes &lifetimes_;
     tuf::Time now_;
@@ -141,9 +137,10 @@ class Renewer {
 
 }  // namespace
 
-Result<Renewal> renew_registry(Generation &generation, KeyFolder &keys, const Lifetimes &lifetimes,
-                               tuf::Time now, std::chrono::seconds deleted_after) {
-    Renewal renewal = TRY(Renewer(generation, keys, lifetimes, now).run());
+Result<Renewal> renew_registry(Generation &generation, const std::string &scratch, KeyFolder &keys,
+                               const Lifetimes &lifetimes, tuf::Time now,
+                               std::chrono::seconds deleted_after) {
+    Renewal renewal = TRY(Renewer(generation, scratch, keys, lifetimes, now).run());
     renewal.files_deleted =
         TRY(delete_superseded(generation.fs(), generation.folder(), now, deleted_after));
     return renewal;

@@ -22,13 +22,15 @@ struct Renewal {
     std::vector<Left> left;             // due, but not renewed
     std::vector<std::string> taken_in;  // publishers whose newer metadata is in now
     std::vector<std::pair<std::string, Error>> refused;  // publishers' metadata that is not right
-    Publication publication;                             // no roles: there was nothing to do
+    std::vector<std::string> waiting;  // publishers who have not signed with their present keys yet
+    Publication publication;           // no roles: there was nothing to do
     std::uint64_t files_deleted = 0;
 };
 
+// `scratch`: a directory that does not exist, for looking into publishers' bundles.
 // `deleted_after`: how long what was replaced stays for readers that are still at it.
-Result<Renewal> renew_registry(Generation &generation, KeyFolder &keys, const Lifetimes &lifetimes,
-                               tuf::Time now,
+Result<Renewal> renew_registry(Generation &generation, const std::string &scratch, KeyFolder &keys,
+                               const Lifetimes &lifetimes, tuf::Time now,
                                std::chrono::seconds deleted_after = std::chrono::hours(24));
 
 }  // namespace pgx

@@ -55,16 +55,16 @@ Result<tuf::Root> check_next_root(const tuf::Root &root, const std::string &byte
                         ", and the registry is at version " + std::to_string(root.version),
                     {}, "Begin anew with \"pgx registry rotate\" on the registry as it is now.");
     for (const auto &[what, signers] :
-         {std::pair<const char *, const tuf::Root *>{"by keys of the present root", &root},
-          {"by keys of its own", &next.value}}) {
+         {std::pair<const char *, const tuf::Root *>{"of the present root's keys", &root},
+          {"of its own keys", &next.value}}) {
         auto good = tuf::check_signatures("the new root", signers->roles.at("root"), signers->keys,
                                           next.signed_bytes, next.signatures);
         if (good) continue;
         Error error = std::move(good.error());
-        error.message += std::string(" ") + what;
+        error.message = std::string("the new root is not signed by enough ") + what;
         error.hint =
-            "Write it to a file with --out, and have others sign it with \"pgx registry sign-root "
-            "FILE --key KEY\"; the last gives --into DIR too.";
+            "Write it to a file with --out, and have those who have the keys sign it with \"pgx "
+            "registry sign-root FILE --key KEY\"; the last gives --into DIR too.";
         return fail(std::move(error));
     }
     return next.value;
