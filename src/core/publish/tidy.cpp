@@ -91,8 +91,11 @@ class Tidier {
 
     Result<void> remember_targets(const std::string &path, const std::string &role) {
         if (role == "snapshot") return {};
+        // A publisher's file that is not right names nothing.
+        const auto info = TRY(fs_.info(path));
+        if (!info || info->size > metadata_limit) return {};
         const auto targets = tuf::parse_targets(TRY(fs_.read(path, metadata_limit)));
-        if (!targets) return {};  // a publisher's that is not right; it names nothing
+        if (!targets) return {};
         for (const auto &[target, description] : targets->value.targets) {
             const auto sha256 = target_sha256(description, target);
             if (sha256) needed_.insert(folder_.target_file(target, *sha256));
