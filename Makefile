@@ -48,19 +48,21 @@ else
 
 MODULE_big = pgx
 EXTENSION = control/pgx
-DATA = $(sort $(wildcard sql/pgx--*.sql))
+DATA = $(sort $(wildcard sql/pgx--*.sql)) control/pgx_preload.json
 OBJS = $(patsubst src/extension/%.cpp,$(build)/extension/%.o,$(sort $(wildcard src/extension/*.cpp)))
 EXTRA_CLEAN = $(build)
 # Bitcode lets PostgreSQL inline functions into queries; none of pgx's is worth it.
 override with_llvm = no
 
-# pgx.so finds the helper relative to itself, so that an install under DESTDIR or one moved later works.
+# pgx.so finds the helper and its data relative to itself, so that an install under DESTDIR or one moved later works.
 helper_from_pkglibdir = $(shell realpath -m --relative-to='$(pkglibdir)' '$(bindir)')/pgx
+data_from_pkglibdir = $(shell realpath -m --relative-to='$(pkglibdir)' '$(datadir)/extension')
 
 # The server's headers are system headers here: their warnings are not ours to mend. A directory given
 # by -isystem is no longer searched as the -I that PGXS adds.
 PG_CPPFLAGS = -isystem $(includedir_server) -isystem $(includedir_internal) -Isrc \
-	-DPGX_VERSION='"$(version)"' -DPGX_HELPER_FROM_PKGLIBDIR='"$(helper_from_pkglibdir)"'
+	-DPGX_VERSION='"$(version)"' -DPGX_HELPER_FROM_PKGLIBDIR='"$(helper_from_pkglibdir)"' \
+	-DPGX_DATA_FROM_PKGLIBDIR='"$(data_from_pkglibdir)"'
 # C++23 is for std::expected, which g++ 12 has. PG_MODULE_MAGIC leaves members of a struct out.
 PG_CXXFLAGS = -std=c++23 -fvisibility=hidden -fvisibility-inlines-hidden -MMD -MP \
 	-Wall -Wextra -Wno-missing-field-initializers

@@ -147,7 +147,7 @@ CREATE TABLE pgx.installed_extensions (
     preload         text[] NOT NULL
 );
 COMMENT ON TABLE pgx.installed_extensions IS 'the extensions of the installed packages, as their control files say';
-COMMENT ON COLUMN pgx.installed_extensions.preload IS 'libraries that have to be in shared_preload_libraries';
+COMMENT ON COLUMN pgx.installed_extensions.preload IS 'libraries that have to be preloaded';
 
 CREATE TABLE pgx.files (
     path     text PRIMARY KEY,
@@ -568,6 +568,26 @@ CREATE FUNCTION pgx.remove(name text, force boolean DEFAULT false, OUT package t
     AS 'MODULE_PATHNAME', 'pgx_remove';
 COMMENT ON FUNCTION pgx.remove(text, boolean) IS 'removes the files of a package, unless a database uses it';
 
+CREATE FUNCTION pgx.preload(names text[], via text DEFAULT NULL, force boolean DEFAULT false,
+                            OUT library text, OUT action text, OUT setting text, OUT value text, OUT next_step text)
+    RETURNS SETOF record
+    LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_preload';
+COMMENT ON FUNCTION pgx.preload(text[], text, boolean) IS 'adds the libraries of several to shared_preload_libraries or session_preload_libraries';
+
+CREATE FUNCTION pgx.preload(name text, via text DEFAULT NULL, force boolean DEFAULT false,
+                            OUT library text, OUT action text, OUT setting text, OUT value text, OUT next_step text)
+    RETURNS SETOF record
+    LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_preload';
+COMMENT ON FUNCTION pgx.preload(text, text, boolean) IS 'adds the libraries that have to be preloaded to the setting, after a trial';
+
+CREATE FUNCTION pgx.unpreload(name text, OUT library text, OUT action text, OUT setting text, OUT value text, OUT next_step text)
+    RETURNS SETOF record
+    LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_unpreload';
+COMMENT ON FUNCTION pgx.unpreload(text) IS 'takes the libraries of a package out of the preload settings';
+
 CREATE FUNCTION pgx.create(names text[], databases text[] DEFAULT NULL, OUT database text, OUT extension text, OUT outcome text)
     RETURNS SETOF record
     LANGUAGE c SET search_path = pg_catalog, pg_temp
@@ -696,6 +716,9 @@ REVOKE EXECUTE ON FUNCTION
     pgx.unpin(text),
     pgx.remove(text[], boolean),
     pgx.remove(text, boolean),
+    pgx.preload(text[], text, boolean),
+    pgx.preload(text, text, boolean),
+    pgx.unpreload(text),
     pgx.create(text[], text[]),
     pgx.create(text, text[]),
     pgx.usage(text),

@@ -9,6 +9,7 @@
 #include "core/base/json.h"
 #include "extension/history.h"
 #include "extension/inventory.h"
+#include "extension/preload.h"
 #include "extension/query.h"
 #include "extension/settings.h"
 
@@ -17,22 +18,6 @@ namespace pgx {
 namespace {
 
 std::string file_name(const std::string &path) { return path.substr(path.rfind('/') + 1); }
-
-// Libraries that have to be preloaded for an extension: of those its scripts name, or of all in the
-// package when they name none.
-std::vector<std::string> preload_libraries(const Receipt &receipt,
-                                           const ReceiptExtension &extension) {
-    std::vector<std::string> libraries;
-    for (const ReceiptModule &module : receipt.modules) {
-        if (!module.preload) continue;
-        std::string name = file_name(module.path);
-        if (name.ends_with(".so")) name.resize(name.size() - 3);
-        if (extension.libraries.empty() ||
-            std::ranges::find(extension.libraries, name) != extension.libraries.end())
-            libraries.push_back(std::move(name));
-    }
-    return libraries;
-}
 
 // What the receipt on disk says that this package installed. That counts when the catalog has lost
 // it and a file was damaged since.
@@ -118,6 +103,7 @@ void record_package(const Release &release, const Receipt &receipt, bool request
                     const std::string &change) {
     std::vector<std::string> names;
     Json extensions = Json::array(), files = Json::array();
+    const PreloadFacts facts = preload_facts_or_none();
     for (const ReceiptExtension &extension : receipt.extensions) {
         names.push_back(extension.name);
         extensions.push_back({{"extension", extension.name},
@@ -125,7 +111,7 @@ void record_package(const Release &release, const Receipt &receipt, bool request
                               {"comment", extension.comment},
                               {"requires", extension.requires_},
                               {"trusted", extension.trusted},
-                              {"preload", preload_libraries(receipt, extension)}});
+                              {"preload", preload_libraries(receipt, extension.libraries, facts)}});
     }
     for (const ReceiptFile &file : receipt.files) {
         char mode[8];

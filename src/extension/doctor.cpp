@@ -18,6 +18,8 @@
 #include "extension/bundle_registry.h"
 #include "extension/doctor.h"
 #include "extension/inventory.h"
+#include "extension/preload.h"
+#include "extension/preload_list.h"
 #include "extension/refresh.h"
 #include "extension/result_set.h"
 #include "extension/settings.h"
@@ -214,6 +216,25 @@ Result<bool> is_library_there(std::string library, const std::string &setting,
     return false;
 }
 
+// What is installed and has to be preloaded, and is not.
+Findings preloads_that_are_missing() {
+    std::vector<Finding> findings;
+    const Result<PreloadFacts> facts = preload_facts();
+    if (!facts)
+        return std::vector<Finding>{
+            {"error", facts.error().message + ".", "Correct the file, or delete it."}};
+    for (const pg::Row &row : pg::query_latest(
+             "SELECT extension FROM pgx.installed_extensions UNION SELECT package FROM "
+             "pgx.installed WHERE extensions OPERATOR(pg_catalog.=) '{}' ORDER BY 1")) {
+        std::string steps = preload_steps(*row[0], *facts);
+        if (steps.empty()) continue;
+        steps.pop_back();
+        findings.push_back(
+            {"warning", "\"" + *row[0] + "\" has to be preloaded, and is not yet.", steps});
+    }
+    return findings;
+}
+
 Findings check_preload(Examination &examination) {
     std::vector<Finding> findings;
     std::vector<std::string> directories = other_library_directories();
@@ -229,6 +250,8 @@ Findings check_preload(Examination &examination) {
                               ? "the server would not start again."
                               : "sessions that have it cannot begin."),
                      "Take it out of the setting, or install the package that has it."});
+    for (Finding &finding : TRY(preloads_that_are_missing()))
+        findings.push_back(std::move(finding));
     if (findings.empty()) findings.push_back({"ok", "Every library to be preloaded is there."});
     return findings;
 }

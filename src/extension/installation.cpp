@@ -27,20 +27,6 @@ bool is_done(const PlannedPackage &package) {
            installed->sha256 == release.sha256;
 }
 
-// For a package that has libraries and no extension: output plugins, hooks. What they are for only
-// their documentation tells.
-std::string modules_step(const Receipt &receipt) {
-    std::vector<std::string> libraries;
-    for (const ReceiptModule &module : receipt.modules) {
-        std::string name = module.path.substr(module.path.rfind('/') + 1);
-        if (name.ends_with(".so")) name.resize(name.size() - 3);
-        libraries.push_back(std::move(name));
-    }
-    if (libraries.empty()) return "none";
-    return "none, " + std::string(libraries.size() == 1 ? "library " : "libraries ") +
-           quoted_list(libraries) + (libraries.size() == 1 ? " is" : " are") + " in place";
-}
-
 Error changed_meanwhile(const std::string &package) {
     return Error{ErrorCode::serialization_failure,
                  "\"" + package + "\" was changed by another session meanwhile"};
@@ -55,6 +41,16 @@ Result<void> check_unchanged(const PlannedPackage &package) {
         return fail(changed_meanwhile(package.release.package));
     if (is_there) TRY(check_not_pinned(*installed));
     return {};
+}
+
+// Of a package without an extension the receipt tells what it is.
+std::string step_of(const Satisfied &satisfied) {
+    if (satisfied.by == Satisfied::By::installed) {
+        const std::optional<InstalledPackage> installed = find_installed(satisfied.package);
+        if (installed && installed->extensions.empty())
+            return installed_modules_step(satisfied.package);
+    }
+    return next_step(satisfied.extension);
 }
 
 const char *done_word(const PlannedPackage &package, const std::string &action) {
@@ -87,7 +83,7 @@ pg::Row satisfied_row(const Satisfied &satisfied) {
     return {satisfied.extension,
             because(installed ? "already installed" : "part of the server", satisfied.required_by),
             satisfied.version.empty() ? pg::Value{} : satisfied.version, satisfied.where,
-            satisfied.required_by.empty() ? next_step(satisfied.extension) : pg::Value{}};
+            satisfied.required_by.empty() ? step_of(satisfied) : pg::Value{}};
 }
 
 std::vector<std::pair<std::string, pg::Value>> extensions_of(const PlannedPackage &package) {

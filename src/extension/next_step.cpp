@@ -2,15 +2,13 @@
 
 #include "extension/next_step.h"
 
-#include <algorithm>
-
+#include "core/base/library_list.h"
+#include "core/base/names.h"
 #include "extension/inventory.h"
+#include "extension/preload.h"
+#include "extension/preload_list.h"
 #include "extension/query.h"
-#include "extension/usage.h"
-
-extern "C" {
-#include "utils/guc.h"
-}
+#include "extension/settings.h"
 
 namespace pgx {
 
@@ -19,31 +17,6 @@ namespace {
 std::string quoted_identifier(const std::string &name) {
     const char *text = name.c_str();
     return pg::call([text] { return quote_identifier(text); });
-}
-
-// "ALTER SYSTEM ...; then restart the server; then " when libraries still have to be preloaded.
-std::string preload_step(const std::string &extension) {
-    std::vector<pg::Row> rows = pg::query_latest(
-        "SELECT pg_catalog.array_to_json(preload)::pg_catalog.text FROM pgx.installed_extensions"
-        " WHERE extension OPERATOR(pg_catalog.=) $1",
-        {extension});
-    if (rows.empty()) return "";
-    const char *setting =
-        pg::call([] { return GetConfigOption("shared_preload_libraries", true, false); });
-    std::vector<std::string> preloaded = split_library_list(setting == nullptr ? "" : setting);
-    bool missing = false;
-    for (const std::string &library : pg::strings_from_json_array(rows[0][0])) {
-        const bool found = std::ranges::any_of(preloaded, [&](const std::string &element) {
-            return element == library || element == "$libdir/" + library;
-        });
-        if (!found) preloaded.push_back(library);
-        missing = missing || !found;
-    }
-    if (!missing) return "";
-    std::string list;
-    for (const std::string &library : preloaded)
-        list += (list.empty() ? "" : ", ") + quoted_identifier(library);
-    return "ALTER SYSTEM SET shared_preload_libraries = " + list + "; restart the server; ";
 }
 
 // The version created in this database, the default version, and whether something it requires is
@@ -75,17 +48,72 @@ std::vector<pg::Row> created_and_available(const std::string &extension) {
     return rows.empty() ? pg::query(of_the_server, {extension}) : rows;
 }
 
+// Output plugins work with wal_level = logical only.
+std::string logical_decoding_step() {
+    if (pg::query("SELECT pg_catalog.current_setting('wal_level')").at(0)[0] == "logical")
+        return "";
+    const bool configured = configured_setting("wal_level") == "logical";
+    return std::string(configured ? "" : "ALTER SYSTEM SET wal_level = logical; ") +
+           "restart the server; ";
+}
+
 }  // namespace
 
 std::string next_step(const std::string &extension) {
     const std::vector<pg::Row> rows = created_and_available(extension);
     const std::string name = quoted_identifier(extension);
-    const std::string preload = preload_step(extension);
+    const std::string preload = preload_steps(extension, preload_facts_or_none());
     if (rows.empty()) return preload;
     if (!rows[0][0])
         return preload + "CREATE EXTENSION " + name + (rows[0][2] == "t" ? " CASCADE;" : ";");
     if (rows[0][0] != rows[0][1]) return preload + "ALTER EXTENSION " + name + " UPDATE;";
     return preload.empty() ? "none, it is created in this database" : preload;
+}
+
+std::string modules_step(const Receipt &receipt) {
+    // What has no next step of its own is preloaded, or its documentation tells what it is for.
+    std::string steps = preload_steps(receipt.package, preload_facts_or_none());
+    std::vector<std::string> libraries;
+    for (const ReceiptModule &module : receipt.modules) {
+        const std::string library = library_of_element(module.path);
+        libraries.push_back(library);
+        if (module.plugin == ModulePlugin::output)
+            // Since 18.6 an administrator has to say which libraries users with REPLICATION may
+            // load.
+            return steps + element_step("output_plugin_libraries", library) +
+                   logical_decoding_step() +
+                   "SELECT pg_create_logical_replication_slot('my_slot', '" + library + "');";
+        if (module.plugin == ModulePlugin::archive)
+            return steps + "ALTER SYSTEM SET archive_library = '" + library +
+                   "'; SELECT pg_reload_conf();";
+    }
+    if (!steps.empty()) {
+        steps.pop_back();
+        return steps;
+    }
+    if (libraries.empty()) return "none";
+    return "none, " + std::string(libraries.size() == 1 ? "library " : "libraries ") +
+           quoted_list(libraries) + (libraries.size() == 1 ? " is" : " are") + " in place";
+}
+
+std::string installed_modules_step(const std::string &package) {
+    const DirectoryLayout layout = directory_layout();
+    const Result<Receipt> receipt =
+        read_receipt(real_file_system(), layout.installed(layout.receipt_path(package)));
+    return receipt ? modules_step(*receipt) : "none";
+}
+
+std::string preload_next_step(const std::string &name, const std::string &first) {
+    const std::optional<InstalledPackage> installed = find_installed(name);
+    std::string step = installed && installed->extensions.empty()
+                           ? installed_modules_step(installed->package)
+                           : next_step(name);
+    if (first.empty() || step.find(first.substr(0, first.size() - 1)) != std::string::npos)
+        return step.empty() ? "none" : step;
+    if (step.starts_with("none")) step.clear();
+    step = first + step;
+    while (step.ends_with(' ')) step.pop_back();
+    return step;
 }
 
 }  // namespace pgx

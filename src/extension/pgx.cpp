@@ -7,6 +7,7 @@
 #include "extension/door.h"
 
 #include "extension/database_session.h"
+#include "extension/preload_trial.h"
 #include "extension/recovery_worker.h"
 #include "extension/settings.h"
 #include "extension/transaction.h"
@@ -20,5 +21,6 @@ void _PG_init(void) {
     pgx::define_settings();
     pgx::register_transaction_callbacks();
     pgx::register_database_session_callbacks();
-    if (process_shared_preload_libraries_in_progress) pgx::register_recovery_worker();
+    if (process_shared_preload_libraries_in_progress && !pgx::join_preload_trial())
+        pgx::register_recovery_worker();
 }

@@ -8,6 +8,7 @@
 #include "extension/history.h"
 #include "extension/home.h"
 #include "extension/lock.h"
+#include "extension/preload_change.h"
 #include "extension/recovery.h"
 #include "extension/result_set.h"
 #include "extension/settings.h"
@@ -30,10 +31,18 @@ Result<void> check_unused(const InstalledPackage &installed, const std::vector<U
                   use.version + ". ";
         if (hint.empty()) hint = "Run DROP EXTENSION there first. ";
     }
-    for (const std::string &setting : preload_settings(installed.package)) {
-        detail += "Setting " + setting + " names a library of it. ";
-        if (hint.find("setting") == std::string::npos)
-            hint += "Take the library out of the setting first. ";
+    for (const PreloadUse &use : preload_uses(installed.package)) {
+        std::string remedy = "Take the library out of the setting first. ";
+        if (use.where == PreloadUse::Where::configuration)
+            remedy = "Run SELECT pgx.unpreload('" + installed.package + "') first" +
+                     (use.setting == shared_preload ? ", and restart the server. " : ". ");
+        if (use.where == PreloadUse::Where::running) {
+            detail += "The server still runs with a library of it preloaded. ";
+            remedy = "Restart the server first. ";
+        } else {
+            detail += "Setting " + use.setting + " names a library of it. ";
+        }
+        if (hint.find(remedy) == std::string::npos) hint += remedy;
     }
     const std::vector<std::string> dependents = dependent_extensions(installed, leaving);
     if (!dependents.empty()) {
@@ -60,6 +69,20 @@ void tell_unneeded() {
                    "Remove with pgx.remove(name) what you do not use yourself.");
 }
 
+// With force. A library that is gone and still named would keep the server from starting. Not
+// undone by ROLLBACK, which leaves a server that starts and does not preload it.
+Result<void> take_out_of_preload(const std::vector<std::string> &libraries) {
+    const std::vector<PreloadChange> changes = TRY(plan_unpreload(libraries));
+    TRY(make_changes(changes));
+    for (const PreloadChange &change : changes)
+        if (change.changes())
+            pg::notice(change.before.setting + " was changed",
+                       "It is now: " +
+                           (change.after.empty() ? "empty" : library_list_text(change.after)) + ".",
+                       change.before.setting == shared_preload ? "Restart the server." : "");
+    return {};
+}
+
 }  // namespace
 
 PGX_FUNCTION(pgx_remove) {
@@ -76,7 +99,7 @@ PGX_FUNCTION(pgx_remove) {
                     "cannot run pgx.remove() after extensions were created in other databases", "",
                     "COMMIT first.");
     std::vector<InstalledPackage> packages;
-    std::vector<std::string> leaving, extensions;
+    std::vector<std::string> leaving, extensions, libraries;
     for (const std::string &name : pg::names_argument(fcinfo, 0)) {
         InstalledPackage installed = TRY(require_installed(name));
         // Two names of one package.
@@ -84,6 +107,8 @@ PGX_FUNCTION(pgx_remove) {
         leaving.push_back(installed.package);
         extensions.insert(extensions.end(), installed.extensions.begin(),
                           installed.extensions.end());
+        for (std::string &library : libraries_of(installed.package))
+            libraries.push_back(std::move(library));
         packages.push_back(std::move(installed));
     }
     const std::vector<Use> uses = TRY(find_uses(extensions));
@@ -113,6 +138,7 @@ PGX_FUNCTION(pgx_remove) {
         record_history({change.change, "remove", installed.package, {}, installed.version, {}});
         changes.push_back(std::move(change));
     }
+    TRY(take_out_of_preload(libraries));
     TRY(apply_in_transaction(layout, std::move(changes)));
     tell_unneeded();
     return rows.done();

@@ -179,11 +179,22 @@ Result<std::string> helper_path() {
         return std::string(helper_path_setting);
     }
     // Relative to this library, so that an installation can be moved as a whole.
+    const std::string module = module_path();
+    if (module.empty())
+        return fail(ErrorCode::internal, "could not find out where the pgx library is");
+    return join_path(parent_path(module), PGX_HELPER_FROM_PKGLIBDIR);
+}
+
+std::string module_path() {
     Dl_info library;
     if (dladdr(reinterpret_cast<void *>(&define_settings), &library) == 0 ||
         library.dli_fname == nullptr)
-        return fail(ErrorCode::internal, "could not find out where the pgx library is");
-    return join_path(parent_path(library.dli_fname), PGX_HELPER_FROM_PKGLIBDIR);
+        return {};
+    return library.dli_fname;
+}
+
+std::string data_directory_of_pgx() {
+    return join_path(parent_path(module_path()), PGX_DATA_FROM_PKGLIBDIR);
 }
 
 Result<std::vector<PathSetting>> ensure_set_up() {

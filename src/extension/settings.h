@@ -18,6 +18,12 @@ DirectoryLayout directory_layout();
 // The helper program: pgx.helper_path, or the one that was installed with this library.
 Result<std::string> helper_path();
 
+// Where this library is. Empty when that cannot be found out.
+std::string module_path();
+
+// The directory that pgx's control file was installed to, which holds what is beside it.
+std::string data_directory_of_pgx();
+
 struct PathSetting {
     std::string name;   // "extension_control_path"
     std::string value;  // what it is now, in the configuration

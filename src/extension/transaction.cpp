@@ -125,6 +125,8 @@ Result<void> apply_in_transaction(const DirectoryLayout &layout,
     return sync_changes(fs, begun);
 }
 
+bool has_pending_changes() { return !pending().empty(); }
+
 bool is_pending(const std::string &change) {
     return std::ranges::any_of(pending(), [&](const PendingChange &candidate) {
         return candidate.files.change() == change;

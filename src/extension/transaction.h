@@ -31,6 +31,9 @@ struct PlannedChange {
 Result<void> apply_in_transaction(const DirectoryLayout &layout,
                                   std::vector<PlannedChange> changes);
 
+// Whether this transaction has changes that its end will finish or undo.
+bool has_pending_changes();
+
 // Whether the journal of this change belongs to the current transaction.
 bool is_pending(const std::string &change);
 

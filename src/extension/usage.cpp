@@ -5,7 +5,9 @@
 #include <algorithm>
 
 #include "core/base/json.h"
+#include "core/base/library_list.h"
 #include "extension/database_session.h"
+#include "extension/preload_list.h"
 #include "extension/query.h"
 #include "extension/result_set.h"
 
@@ -32,39 +34,14 @@ Result<void> collect(const std::string &database, const pg::Value &answer, std::
     return {};
 }
 
-std::string library_name(std::string element) {
-    if (element.starts_with("$libdir/")) element.erase(0, 8);
-    element.erase(0, element.rfind('/') + 1);
-    if (element.ends_with(".so")) element.resize(element.size() - 3);
-    return element;
-}
-
 bool names_one_of(const std::string &value, const std::vector<std::string> &libraries) {
     const std::vector<std::string> elements = split_library_list(value);
     return std::ranges::any_of(elements, [&](const std::string &element) {
-        return std::ranges::find(libraries, library_name(element)) != libraries.end();
+        return std::ranges::find(libraries, library_of_element(element)) != libraries.end();
     });
 }
 
 }  // namespace
-
-std::vector<std::string> split_library_list(const std::string &value) {
-    std::vector<std::string> elements;
-    std::string element;
-    bool quoted = false;
-    for (char character : value + ",") {
-        if (character == '"') {
-            quoted = !quoted;
-        } else if (character == ',' && !quoted) {
-            if (!element.empty()) elements.push_back(element);
-            element.clear();
-        } else if (quoted || (character != ' ' && character != '\t')) {
-            element += character;
-        }
-    }
-    if (!element.empty()) elements.push_back(element);
-    return elements;
-}
 
 Result<std::vector<Use>> find_all_uses() {
     std::vector<Use> uses;
@@ -85,24 +62,27 @@ Result<std::vector<Use>> find_uses(const std::vector<std::string> &extensions) {
     return uses;
 }
 
-std::vector<std::string> preload_settings(const std::string &package) {
+std::vector<PreloadUse> preload_uses(const std::string &package) {
     std::vector<std::string> libraries;
     for (const pg::Row &row :
          pg::query_latest("SELECT path FROM pgx.files WHERE package OPERATOR(pg_catalog.=) $1 AND "
                           "kind OPERATOR(pg_catalog.=) 'library'",
                           {package}))
-        libraries.push_back(library_name(*row[0]));
+        libraries.push_back(library_of_element(*row[0]));
 
-    std::vector<std::string> found;
+    std::vector<PreloadUse> found;
     for (const char *name : preload_names) {
-        // What runs now, and what the next start will read.
-        for (const pg::Row &row : pg::query("SELECT pg_catalog.current_setting($1) UNION "
-                                            "SELECT setting FROM pg_catalog.pg_file_settings WHERE "
-                                            "name OPERATOR(pg_catalog.=) $1",
-                                            {name}))
-            if (names_one_of(row[0].value_or(""), libraries) &&
-                std::ranges::find(found, name) == found.end())
-                found.emplace_back(name);
+        // What the next start will read, and what runs now.
+        bool configured = false;
+        for (const pg::Row &row :
+             pg::query("SELECT setting FROM pg_catalog.pg_file_settings WHERE name "
+                       "OPERATOR(pg_catalog.=) $1 ORDER BY seqno DESC LIMIT 1",
+                       {name}))
+            configured = names_one_of(row[0].value_or(""), libraries);
+        const pg::Value now = pg::query("SELECT pg_catalog.current_setting($1)", {name}).at(0)[0];
+        if (configured || names_one_of(now.value_or(""), libraries))
+            found.push_back(
+                {name, configured ? PreloadUse::Where::configuration : PreloadUse::Where::running});
     }
     for (const pg::Row &row : pg::query(
              "SELECT coalesce(' of database \"' || d.datname || '\"', '') || coalesce(' of role "
@@ -116,7 +96,7 @@ std::vector<std::string> preload_settings(const std::string &package) {
              " WHERE pg_catalog.split_part(c, '=', 1) OPERATOR(pg_catalog.~~) "
              "'%_preload_libraries'"))
         if (names_one_of(row[2].value_or(""), libraries))
-            found.push_back(*row[1] + row[0].value_or(""));
+            found.push_back({*row[1] + row[0].value_or(""), PreloadUse::Where::role_or_database});
     return found;
 }
 

@@ -21,16 +21,18 @@ Result<std::vector<Use>> find_uses(const std::vector<std::string> &extensions);
 // The same for every extension there is.
 Result<std::vector<Use>> find_all_uses();
 
-// Settings that name one of the package's libraries for preloading, each as a phrase for people:
-// "shared_preload_libraries", "session_preload_libraries of role \"x\"".
-std::vector<std::string> preload_settings(const std::string &package);
+// A setting that names one of the package's libraries for preloading.
+struct PreloadUse {
+    // `running`: the configuration does not name it any more, the server or this session goes on
+    // with it.
+    enum class Where { configuration, running, role_or_database };
+    std::string setting;  // for people: "session_preload_libraries of role \"x\""
+    Where where = Where::configuration;
+};
+std::vector<PreloadUse> preload_uses(const std::string &package);
 
 // Installed extensions that require one of this package's, apart from those of the packages named.
 std::vector<std::string> dependent_extensions(const InstalledPackage &installed,
                                               const std::vector<std::string> &apart_from);
-
-// The elements of a library list setting. Quotes count, as they do for the server: SET ... = 'a, b'
-// names one library, "a, b".
-std::vector<std::string> split_library_list(const std::string &value);
 
 }  // namespace pgx

@@ -216,5 +216,22 @@ TEST_F(ElfTest, FlippedBytesNeverCrash) {
     EXPECT_GT(refused, 50U);
 }
 
+TEST_F(ElfTest, WhatLoadsAModuleByItself) {
+    const ElfModule output =
+        read("output.so", module_source(18, "void _PG_output_plugin_init(void *c) { (void)c; }"));
+    EXPECT_TRUE(output.output_plugin);
+    EXPECT_FALSE(output.archive_module);
+    const ElfModule archive =
+        read("archive.so", module_source(18, "void *_PG_archive_module_init(void) { return 0; }"));
+    EXPECT_TRUE(archive.archive_module);
+    EXPECT_FALSE(archive.output_plugin);
+    // To call one is not to be one.
+    const ElfModule caller = read("caller.so", module_source(18,
+                                                             "void _PG_output_plugin_init(void *);"
+                                                             "void f(void) { "
+                                                             "_PG_output_plugin_init(0); }"));
+    EXPECT_FALSE(caller.output_plugin);
+}
+
 }  // namespace
 }  // namespace pgx

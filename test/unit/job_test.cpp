@@ -179,11 +179,23 @@ TEST_F(Jobs, ARegistryThatLosesAReceiptIsADefect) {
     EXPECT_EQ(result.error().code, ErrorCode::internal);
 }
 
+Json preload_request() {
+    return {{"op", "try_preload"},
+            {"platform", refresh_request()["platform"]},
+            {"directory", "/var/trial"},
+            {"program", "/usr/bin/postgres"},
+            {"control_file", "/var/data/global/pg_control"},
+            {"module", "/usr/lib/pgx.so"},
+            {"settings", {{{"name", "a"}, {"value", "1"}}, {{"name", "a"}, {"value", ""}}}}};
+}
+
 TEST_F(Jobs, WritableDirectories) {
     EXPECT_EQ(writable_directories(*read_job(refresh_request())),
               std::vector<std::string>{"/var/cache/pgx"});
     EXPECT_EQ(writable_directories(*read_job(fetch_request())),
               (std::vector<std::string>{"/var/cache/pgx", "/var/staging"}));
+    EXPECT_EQ(writable_directories(*read_job(preload_request())),
+              (std::vector<std::string>{"/var/trial", "/dev/null"}));
 }
 
 struct Spoiled {
@@ -232,6 +244,35 @@ TEST(ReadJob, RefusesWhatIsNoRefresh) {
              ErrorCode::invalid_name},
             {"\"source\" must be a string", [](Json &j) { j["registry"]["source"] = 1; }},
             {"\"state\" must be a string", [](Json &j) { j["registry"]["state"] = 1; }},
+        });
+}
+
+TEST(ReadJob, PreloadTrialGetsEverything) {
+    const auto job = read_job(preload_request());
+    ASSERT_TRUE(job) << job.error().message;
+    const auto &trial = std::get<PreloadTrialJob>(*job);
+    EXPECT_EQ(trial.directory, "/var/trial");
+    EXPECT_EQ(trial.program, "/usr/bin/postgres");
+    EXPECT_EQ(trial.control_file, "/var/data/global/pg_control");
+    EXPECT_EQ(trial.module, "/usr/lib/pgx.so");
+    EXPECT_EQ(trial.postgres_major, 18U);
+    ASSERT_EQ(trial.settings.size(), 2U);
+    EXPECT_EQ(trial.settings[1], (std::pair<std::string, std::string>("a", "")));
+}
+
+TEST(ReadJob, RefusesWhatIsNoPreloadTrial) {
+    expect_refused(
+        preload_request(),
+        {
+            {"\"directory\" must be an absolute path", [](Json &j) { j["directory"] = "x"; }},
+            {"\"program\" is missing", [](Json &j) { j.erase("program"); }},
+            {"\"control_file\" must not contain", [](Json &j) { j["control_file"] = "/a/../b"; }},
+            {"\"module\" is missing", [](Json &j) { j.erase("module"); }},
+            {"the platform must be an object", [](Json &j) { j.erase("platform"); }},
+            {"\"settings\" must be an array", [](Json &j) { j.erase("settings"); }},
+            {"\"settings\" must have objects", [](Json &j) { j["settings"] = {"a"}; }},
+            {"\"name\" is missing", [](Json &j) { j["settings"][0].erase("name"); }},
+            {"\"value\" is missing", [](Json &j) { j["settings"][1].erase("value"); }},
         });
 }
 

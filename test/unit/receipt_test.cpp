@@ -37,7 +37,7 @@ Receipt sample() {
     extension.relocatable = true;
     extension.libraries = {"semver"};
     receipt.extensions = {extension};
-    receipt.modules = {{"lib/semver.so", {"libc.so.6"}, true}};
+    receipt.modules = {{"lib/semver.so", {"libc.so.6"}, true, ModulePlugin::output}};
     receipt.left_out = {{"bitcode", 3}, {"documentation", 2}};
     return receipt;
 }
@@ -52,6 +52,7 @@ TEST(Receipt, RoundTripKeepsEverything) {
     EXPECT_EQ(back->extensions[0].requires_, (std::vector<std::string>{"cube", "plpgsql"}));
     EXPECT_FALSE(back->extensions[0].superuser);
     EXPECT_TRUE(back->modules[0].preload);
+    EXPECT_EQ(back->modules[0].plugin, ModulePlugin::output);
     EXPECT_EQ(back->left_out.at("bitcode"), 3U);
     // What is not said in the file is what PostgreSQL assumes.
     const auto little = receipt_from_json(Json{{"package", "p"},

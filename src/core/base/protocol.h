@@ -42,6 +42,11 @@
 //
 // Request "read_key": {"op": "read_key", "public_key": "text of a minisign key"}
 //   result: {"id": "16 hex digits", "public_key": "its line of base64"}
+//
+// Request "try_preload": {"op": "try_preload", "platform": platform, "directory": "/abs/dir", "program": "/abs/postgres",
+//    "control_file": "/abs/pg_control", "module": "/abs/pgx.so", "settings": [{"name", "value"}]}
+//   Starts a server that is thrown away with these settings, as far as libraries are loaded (preload_trial.h).
+//   result: {"loads": true} | {"loads": false, "message", "detail", "hint"}
 #pragma once
 
 #include <cstdint>
@@ -55,6 +60,12 @@ namespace pgx {
 
 // The longest line either side accepts, in bytes.
 inline constexpr std::size_t protocol_line_limit = 16 * 1024 * 1024;
+
+// What the helper and pgx say to each other by way of a server that the helper starts for a trial ("try_preload"): a file in
+// its data directory, which no other data directory has, tells pgx that it is in one; the line on standard output tells the
+// helper that all libraries were loaded.
+inline constexpr const char *preload_trial_mark = "pgx_preload_trial";
+inline constexpr const char *preload_trial_answer = "pgx: the libraries were loaded\n";
 
 // The object that stands behind "error" in an error line. What cannot be read as one becomes helper_failed.
 Json error_to_json(const Error &error);

@@ -50,7 +50,10 @@ Json extension_to_json(const ReceiptExtension &extension) {
 }
 
 Json module_to_json(const ReceiptModule &module) {
-    return Json{{"path", module.path}, {"needed", module.needed}, {"preload", module.preload}};
+    Json json{{"path", module.path}, {"needed", module.needed}, {"preload", module.preload}};
+    if (module.plugin == ModulePlugin::output) json["plugin"] = "output";
+    if (module.plugin == ModulePlugin::archive) json["plugin"] = "archive";
+    return json;
 }
 
 Result<ReceiptFile> file_from_json(const Json &json) {
@@ -97,6 +100,10 @@ Result<ReceiptModule> module_from_json(const Json &json) {
     module.path = TRY(json_string(json, "path"));
     module.needed = TRY(json_strings(json, "needed"));
     module.preload = TRY(json_bool(json, "preload", false));
+    const std::string plugin = TRY(json_string(json, "plugin", ""));
+    // What a later version of pgx may write is not worth losing the receipt.
+    if (plugin == "output") module.plugin = ModulePlugin::output;
+    if (plugin == "archive") module.plugin = ModulePlugin::archive;
     return module;
 }
 

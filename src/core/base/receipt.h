@@ -43,12 +43,17 @@ struct ReceiptExtension {
         libraries;  // modules that its scripts name, without "$libdir/" and ".so"
 };
 
+// What loads a module when nobody calls a function in it: logical replication, for its output, or
+// the archiver.
+enum class ModulePlugin { none, output, archive };
+
 // A loadable library, by what its ELF headers tell.
 struct ReceiptModule {
     std::string path;                 // as in ReceiptFile
     std::vector<std::string> needed;  // DT_NEEDED
     bool preload =
         false;  // has to be named in shared_preload_libraries (elf.h tells how that is known)
+    ModulePlugin plugin = ModulePlugin::none;
     // The newest version of glibc that it needs, empty: none. Known after unpacking; not a part of
     // the receipt's JSON, since it has been decided upon by then.
     std::string glibc = {};

@@ -265,10 +265,13 @@ class ElfReader {
             const char *found = elf_strptr(elf_.get(), header.sh_link, symbol.st_name);
             if (found == nullptr) return malformed("A name lies outside of its string table.");
             const std::string_view symbol_name = found;
-            if (symbol.st_shndx == SHN_UNDEF)
+            if (symbol.st_shndx == SHN_UNDEF) {
                 asks_for_preload_ |= symbol_name == "process_shared_preload_libraries_in_progress";
-            else
+            } else {
                 module_.postgres_module |= symbol_name == "Pg_magic_func";
+                module_.output_plugin |= symbol_name == "_PG_output_plugin_init";
+                module_.archive_module |= symbol_name == "_PG_archive_module_init";
+            }
         }
         return {};
     }

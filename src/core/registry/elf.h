@@ -26,6 +26,8 @@ struct ElfModule {
     // From the magic block in its data, when exactly one is there; a module built by a vendor that
     // changed the block's ABI text has none that can be told from chance.
     std::optional<unsigned> postgres_major;
+    bool output_plugin = false;   // defines _PG_output_plugin_init: logical replication loads it
+    bool archive_module = false;  // defines _PG_archive_module_init: the archiver loads it
     // It asks the server whether shared_preload_libraries are being processed, and has a message
     // ready that says that it must be. A module that is merely useless without being preloaded
     // cannot be told from one that is not.

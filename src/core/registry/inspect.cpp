@@ -222,6 +222,8 @@ class Inspector {
         module.path = file.path;
         module.needed = std::move(elf.needed);
         module.preload = elf.needs_preload;
+        if (elf.output_plugin) module.plugin = ModulePlugin::output;
+        if (elf.archive_module) module.plugin = ModulePlugin::archive;
         module.glibc = std::move(elf.glibc);
         result_.modules.push_back(std::move(module));
         return {};

@@ -177,6 +177,22 @@ Result<PackSqlJob> read_pack_sql(const Json &json) {
     return job;
 }
 
+Result<PreloadTrialJob> read_preload_trial(const Json &json) {
+    PreloadTrialJob job;
+    job.directory = TRY(absolute_path(json, "directory"));
+    job.program = TRY(absolute_path(json, "program"));
+    job.control_file = TRY(absolute_path(json, "control_file"));
+    job.module = TRY(absolute_path(json, "module"));
+    job.postgres_major = TRY(platform_from_json(json.value("platform", Json()))).postgres_major;
+    const Json settings = json.value("settings", Json());
+    if (!settings.is_array()) return wrong("settings", "must be an array");
+    for (const Json &pair : settings) {
+        if (!pair.is_object()) return wrong("settings", "must have objects as elements");
+        job.settings.emplace_back(TRY(json_string(pair, "name")), TRY(json_string(pair, "value")));
+    }
+    return job;
+}
+
 Json to_json(const RefreshResult &result) {
     Json json{{"unchanged", result.unchanged},
               {"state", result.state},
@@ -239,8 +255,11 @@ Result<Job> read_job(const Json &request) {
     if (operation == "describe_bundle") return Job(TRY(read_describe_bundle(request)));
     if (operation == "pack_sql") return Job(TRY(read_pack_sql(request)));
     if (operation == "read_key") return Job(ReadKeyJob{TRY(json_string(request, "public_key"))});
+    if (operation == "try_preload") return Job(TRY(read_preload_trial(request)));
     return wrong(
-        "op", "must be \"refresh\", \"fetch\", \"describe_bundle\", \"pack_sql\" or \"read_key\"");
+        "op",
+        "must be \"refresh\", \"fetch\", \"describe_bundle\", \"pack_sql\", \"read_key\" or "
+        "\"try_preload\"");
 }
 
 std::vector<std::string> writable_directories(const Job &job) {
@@ -253,6 +272,9 @@ std::vector<std::string> writable_directories(const Job &job) {
     if (const auto *pack = std::get_if<PackSqlJob>(&job)) return {parent_path(pack->path)};
     if (const auto *describe = std::get_if<DescribeBundleJob>(&job))
         return {parent_path(describe->path)};
+    // Servers write there too.
+    if (const auto *trial = std::get_if<PreloadTrialJob>(&job))
+        return {trial->directory, "/dev/null"};
     return {};
 }
 
@@ -264,6 +286,8 @@ Result<Json> perform(const Job &job, const RegistryMaker &make, FileSystem &fs,
         return describe_bundle(*describe, fs, reporter);
     if (const auto *pack = std::get_if<PackSqlJob>(&job)) return pack_sql(*pack, fs);
     if (const auto *key = std::get_if<ReadKeyJob>(&job)) return read_key(*key);
+    if (const auto *trial = std::get_if<PreloadTrialJob>(&job))
+        return try_preload(*trial, fs, reporter);
     return perform_fetch(std::get<FetchJob>(job), make, fs, reporter);
 }
 

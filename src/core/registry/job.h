@@ -16,6 +16,7 @@
 #include "core/base/protocol.h"
 #include "core/base/result.h"
 #include "core/bundle/bundle_job.h"
+#include "core/registry/preload_trial.h"
 #include "core/registry/registry.h"
 
 namespace pgx {
@@ -30,7 +31,8 @@ struct FetchJob {
     std::vector<std::string> kinds;  // kinds[i] is the registry kind of request.artifacts[i]
 };
 
-using Job = std::variant<RefreshJob, FetchJob, DescribeBundleJob, PackSqlJob, ReadKeyJob>;
+using Job =
+    std::variant<RefreshJob, FetchJob, DescribeBundleJob, PackSqlJob, ReadKeyJob, PreloadTrialJob>;
 
 // invalid_argument or invalid_name, naming the member, when the request is not as protocol.h
 // describes.
