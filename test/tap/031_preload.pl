@@ -231,6 +231,25 @@ subtest 'rights' => sub {
     $server->refuses('unpreload() without', q{SELECT pgx.unpreload('watch')}, { sqlstate => '42501', hint => '' }, role => 'operator');
 };
 
+# A standby has a configuration of its own, and files of its primary's.
+subtest 'on a standby' => sub {
+    my $primary = PgxTest->new('primary', streaming => 1);
+    $primary->add_registry('preloads');
+    $primary->sql(q{SELECT pgx.install('watch')});
+    $primary->node->backup('base');
+    my $standby_node = PostgreSQL::Test::Cluster->new('standby');
+    $standby_node->init_from_backup($primary->node, 'base', has_streaming => 1);
+    $standby_node->start;
+    my $standby = PgxTest->of_node($standby_node);
+    is($standby->sql(q{SELECT library, action, value FROM pgx.preload('watch')}), 'watch|added|watch', 'preload()');
+    $standby_node->restart;
+    is($standby->sql('SHOW shared_preload_libraries'), 'watch', 'it starts with it');
+    is($primary->sql('SHOW shared_preload_libraries'), '', 'the primary is as it was');
+    is($standby->sql(q{SELECT library, value FROM pgx.unpreload('watch')}), 'watch|', 'unpreload()');
+    $standby_node->stop;
+    $primary->node->stop;
+};
+
 is($server->sql('SELECT count(*) FROM pgx.usage()'), '0', 'nothing is created');
 is_deeply([ grep { m{^pgsql_tmp\.staging/} } keys %{ $server->files } ], [], 'nothing of the trials is left');
 is_deeply([ $server->helpers ], [], 'no process is left');
