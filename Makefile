@@ -11,12 +11,12 @@
 # included only for goals that need it, because check, demo and the rest must work on a machine without
 # PostgreSQL 18, and because PGXS has a goal "check" of its own.
 
-dispatched := check demo psql bench torture format
+dispatched := check demo psql bench torture corpus format
 
 ifneq ($(filter $(dispatched),$(MAKECMDGOALS)),)
 
 .PHONY: $(dispatched) all install uninstall clean
-check demo bench torture:
+check demo bench torture corpus:
 	@test/env/run test/$@/run
 psql:
 	@test/env/run test/demo/psql
