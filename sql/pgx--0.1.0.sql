@@ -270,11 +270,14 @@ COMMENT ON FUNCTION pgx.usual_names(text) IS 'short package names, with "_" for 
 
 -- The newest release of every package, with the names it can be installed by.  A registry that does not say which extensions
 -- a package holds offers it under the package's short name, unless it was unpacked here before.
+--
+-- There are few registries, which the planner does not know of a table that is too small to be analyzed.  It would take each one's
+-- releases by an index and look through all of them for those that were asked for; no index has registry || ''.
 CREATE VIEW pgx.offers AS
     SELECT DISTINCT ON (n.name, r.package, r.registry)
            n.name, r.package, r.version, r.registry, g.priority, r.summary, r.description, r.extensions, r.size
       FROM pgx.releases AS r
-      JOIN pgx.registries AS g ON g.name OPERATOR(pg_catalog.=) r.registry AND g.enabled
+      JOIN pgx.registries AS g ON g.name OPERATOR(pg_catalog.=) (r.registry OPERATOR(pg_catalog.||) '') AND g.enabled
       LEFT JOIN pgx.installed AS i ON i.package OPERATOR(pg_catalog.=) r.package
      CROSS JOIN LATERAL pg_catalog.unnest(
                CASE WHEN pg_catalog.cardinality(r.extensions) OPERATOR(pg_catalog.>) 0 THEN r.extensions

@@ -67,7 +67,7 @@ TEST_F(UnpackBundleTest, EverythingInItsPlace) {
     BundleBuilder builder = BundleBuilder::thing(here());
     builder.file("pgsql/pkglib/thing.so", module_bytes());
     builder.file(share + "thing.control", "default_version = '1.0'\ndirectory = 'mine'\n");
-    builder.file("pgsql/share/mine/thing--1.0.sql", "AS 'thing', 'f';\n");
+    builder.file("pgsql/share/mine/thing--1.0.sql", "AS 'thing', 'f';\n", DigestAlgorithm::sha512);
     builder.file("pgsql/share/other/data", "x").file("pgsql/doc/thing.md", "x");
     builder.file("pgsql/bin/tool", "x").file("pgsql/locale/de/x.mo", "x").file("README.md", "x");
     builder.file("pgsql/pkglib/bitcode/thing/x.bc", "x").file("pgsql/lib/libx.so.1", "x");
@@ -98,6 +98,9 @@ TEST_F(UnpackBundleTest, EverythingInItsPlace) {
         const auto library = std::ranges::find(receipt->files, "lib/thing.so", &ReceiptFile::path);
         EXPECT_EQ(library->sha256, digest_of(module_bytes()).hex);
         EXPECT_EQ(library->mode, 0755U);
+        const auto script =
+            std::ranges::find(receipt->files, "share/mine/thing--1.0.sql", &ReceiptFile::path);
+        EXPECT_EQ(script->sha256, digest_of("AS 'thing', 'f';\n").hex);
     }
     EXPECT_GT(reporter_.reports, 2);
 }

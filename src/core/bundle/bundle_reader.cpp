@@ -132,6 +132,13 @@ class CheckedFiles : public ArchiveReader {
         return {};
     }
 
+    std::optional<std::string> checked_sha256() const override {
+        const auto expected = digests_.find(path_);
+        if (expected == digests_.end() || expected->second.algorithm != DigestAlgorithm::sha256)
+            return std::nullopt;
+        return expected->second.hex;
+    }
+
     std::uint64_t position() const override { return files_->position(); }
 
    private:

@@ -57,6 +57,10 @@ class ArchiveReader {
     // The content of the last entry, piece by piece. A failure of `sink` is passed on.
     virtual Result<void> read(const std::function<Result<void>(std::string_view)> &sink) = 0;
 
+    // The SHA-256 that read() compares the last entry's content with, as 64 hex digits, if it does:
+    // what was read without an error need not be hashed again.
+    virtual std::optional<std::string> checked_sha256() const { return std::nullopt; }
+
     // How much of the file has been read, in bytes, for progress.
     virtual std::uint64_t position() const = 0;
 };

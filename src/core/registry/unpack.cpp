@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -33,33 +34,36 @@ unsigned mode_of(FileKind kind) { return kind == FileKind::library ? 0755 : 0644
 // A staged file that is being written and hashed.
 class StagedFile {
    public:
+    // `sha256`: of what will be appended, where that is known already.
     static Result<StagedFile> create(FileSystem &fs, const std::string &directory, std::string path,
-                                     FileKind kind) {
+                                     FileKind kind, std::optional<std::string> sha256 = {}) {
         auto file = TRY(fs.create(join_path(directory, path), mode_of(kind)));
-        return StagedFile(std::move(file), std::move(path), kind);
+        return StagedFile(std::move(file), std::move(path), kind, std::move(sha256));
     }
 
     Result<void> append(std::string_view bytes) {
-        digest_.update(bytes);
+        if (!sha256_) digest_.update(bytes);
         result_.size += bytes.size();
         return file_->append(bytes);
     }
 
     Result<ReceiptFile> finish() {
         TRY(file_->close());
-        result_.sha256 = TRY(digest_.finish());
+        result_.sha256 = sha256_ ? *sha256_ : TRY(digest_.finish());
         return std::move(result_);
     }
 
    private:
-    StagedFile(std::unique_ptr<WritableFile> file, std::string path, FileKind kind)
-        : file_(std::move(file)) {
+    StagedFile(std::unique_ptr<WritableFile> file, std::string path, FileKind kind,
+               std::optional<std::string> sha256)
+        : file_(std::move(file)), sha256_(std::move(sha256)) {
         result_.path = std::move(path);
         result_.kind = kind;
         result_.mode = mode_of(kind);
     }
 
     std::unique_ptr<WritableFile> file_;
+    std::optional<std::string> sha256_;
     Sha256 digest_;
     ReceiptFile result_;
 };
@@ -151,7 +155,8 @@ class Unpacker {
     Result<void> write(ArchiveReader &reader, const std::string &archive_path,
                        const std::string &path, FileKind kind) {
         TRY(claim(archive_path, path));
-        StagedFile file = TRY(StagedFile::create(fs_, directory_, path, kind));
+        StagedFile file =
+            TRY(StagedFile::create(fs_, directory_, path, kind, reader.checked_sha256()));
         TRY(reader.read([&](std::string_view bytes) {
             report(reader);
             return file.append(bytes);
