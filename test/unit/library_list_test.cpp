@@ -44,6 +44,7 @@ TEST(LibraryList, AddingKeepsWhatIsThereAndItsOrder) {
     EXPECT_EQ(with_libraries(before, {"x", "y", "b"}),
               (Strings{"z", "$libdir/a b", "y.so", "x", "b"}));
     EXPECT_EQ(with_libraries({}, {"b", "a", "b"}), (Strings{"b", "a"}));
+    EXPECT_EQ(with_libraries({""}, {"b"}), Strings{"b"});
     // What somebody wrote twice stays so.
     EXPECT_EQ(with_libraries({"a", "a"}, {"b"}), (Strings{"a", "a", "b"}));
 }

@@ -18,6 +18,7 @@ bool names_library(const std::vector<std::string> &elements, std::string_view li
 
 std::vector<std::string> with_libraries(std::vector<std::string> elements,
                                         const std::vector<std::string> &libraries) {
+    std::erase(elements, "");
     for (const std::string &library : libraries)
         if (!names_library(elements, library)) elements.push_back(library);
     return elements;

@@ -21,7 +21,8 @@ std::string library_of_element(std::string_view element);
 // Whether one of the elements means this library.
 bool names_library(const std::vector<std::string> &elements, std::string_view library);
 
-// The elements, and behind them those of `libraries` that none of them means.
+// The elements, and behind them those of `libraries` that none of them means. Empty names are left
+// out: ALTER SYSTEM SET ... = '' writes one, and no server starts with it.
 std::vector<std::string> with_libraries(std::vector<std::string> elements,
                                         const std::vector<std::string> &libraries);
 
