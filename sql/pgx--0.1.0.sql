@@ -101,7 +101,7 @@ CREATE TABLE pgx.trusted_keys (
 COMMENT ON TABLE pgx.trusted_keys IS 'minisign keys whose bundles pgx.install_bundle() takes';
 
 -- The bytes themselves: a standby and a restored dump have no other place to get them from.
-CREATE TABLE pgx.bundles (
+CREATE TABLE pgx.stored_bundles (
     sha256   text PRIMARY KEY,
     package  text NOT NULL,
     version  text NOT NULL,
@@ -112,11 +112,11 @@ CREATE TABLE pgx.bundles (
     added_by text NOT NULL DEFAULT session_user,
     content  bytea NOT NULL
 );
-ALTER TABLE pgx.bundles ALTER COLUMN content SET STORAGE EXTERNAL;
-CREATE UNIQUE INDEX ON pgx.bundles (package, version);
-COMMENT ON TABLE pgx.bundles IS 'bundles given to pgx.install_bundle() and made by pgx.install_sql(): the releases of registry "bundles"';
-COMMENT ON COLUMN pgx.bundles.release IS 'its row in pgx.releases';
-COMMENT ON COLUMN pgx.bundles.sql IS 'the scripts of one that pgx.install_sql() made, by file name';
+ALTER TABLE pgx.stored_bundles ALTER COLUMN content SET STORAGE EXTERNAL;
+CREATE UNIQUE INDEX ON pgx.stored_bundles (package, version);
+COMMENT ON TABLE pgx.stored_bundles IS 'bundles given to pgx.install_bundle() and made by pgx.install_sql(): the releases of registry "bundles"';
+COMMENT ON COLUMN pgx.stored_bundles.release IS 'its row in pgx.releases';
+COMMENT ON COLUMN pgx.stored_bundles.sql IS 'the version and scripts, by file name, that pgx.install_sql() was given';
 
 CREATE TABLE pgx.installed (
     package      text PRIMARY KEY,
@@ -183,7 +183,7 @@ COMMENT ON TABLE pgx.history IS 'every change that was committed; its row is the
 
 SELECT pg_catalog.pg_extension_config_dump('pgx.registries', '');
 SELECT pg_catalog.pg_extension_config_dump('pgx.trusted_keys', '');
-SELECT pg_catalog.pg_extension_config_dump('pgx.bundles', '');
+SELECT pg_catalog.pg_extension_config_dump('pgx.stored_bundles', '');
 SELECT pg_catalog.pg_extension_config_dump('pgx.installed', '');
 SELECT pg_catalog.pg_extension_config_dump('pgx.installed_extensions', '');
 SELECT pg_catalog.pg_extension_config_dump('pgx.files', '');
@@ -193,7 +193,7 @@ GRANT USAGE ON SCHEMA pgx TO PUBLIC;
 GRANT SELECT ON pgx.registries, pgx.releases, pgx.installed, pgx.installed_extensions, pgx.files, pgx.history,
     pgx.trusted_keys TO PUBLIC;
 -- Or else whoever owns the database could not dump it.
-GRANT SELECT ON pgx.bundles TO pg_database_owner;
+GRANT SELECT ON pgx.stored_bundles TO pg_database_owner;
 
 --
 -- Set up
@@ -628,6 +628,15 @@ CREATE FUNCTION pgx.outdated(OUT what text, OUT name text, OUT current text, OUT
                             AND (pgx.is_prerelease(i.version) OR NOT pgx.is_prerelease(r.version))
                           ORDER BY pgx.version_key(r.version) DESC LIMIT 1) AS r
     UNION ALL
+    -- apt repositories drop every release that has a newer one; ours only what its publisher takes back
+    SELECT 'package (withdrawn)', i.package, i.version, r.version, format('SELECT * FROM pgx.versions(%L);', i.package)
+      FROM pgx.installed AS i
+      JOIN pgx.registries AS g ON g.name = i.registry AND g.kind = 'pgx' AND g.enabled AND g.refreshed_at IS NOT NULL
+      LEFT JOIN LATERAL (SELECT o.version FROM pgx.releases AS o WHERE o.package = i.package AND o.registry = i.registry
+                          ORDER BY pgx.version_key(o.version) DESC LIMIT 1) AS r ON true
+     WHERE NOT EXISTS (SELECT FROM pgx.releases AS o
+                        WHERE o.registry = i.registry AND o.package = i.package AND o.version = i.version AND o.sha256 = i.sha256)
+    UNION ALL
     SELECT format('database %I', u.database), u.extension, u.created_version, u.file_version,
            format('in database %I: ALTER EXTENSION %I UPDATE;', u.database, u.extension)
       FROM pgx.usage() AS u
@@ -683,6 +692,14 @@ CREATE FUNCTION pgx.progress_entries(OUT pid integer, OUT command text, OUT phas
                                      OUT started_at timestamptz) RETURNS SETOF record
     LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'pgx_progress_entries';
 COMMENT ON FUNCTION pgx.progress_entries() IS 'the rows of pgx.progress';
+
+CREATE VIEW pgx.bundles AS
+    SELECT b.package, b.version, b.signer, pg_catalog.octet_length(b.content) AS size,
+           i.package IS NOT NULL AS installed, b.added_at, b.added_by, b.sha256
+      FROM pgx.stored_bundles AS b
+      LEFT JOIN pgx.installed AS i ON i.package OPERATOR(pg_catalog.=) b.package AND i.sha256 OPERATOR(pg_catalog.=) b.sha256;
+COMMENT ON VIEW pgx.bundles IS 'bundles given to pgx.install_bundle() and made by pgx.install_sql(); size in bytes';
+GRANT SELECT ON pgx.bundles TO PUBLIC;
 
 CREATE VIEW pgx.progress AS
     SELECT pid, command, phase, item,

@@ -127,7 +127,7 @@ Result<void> keep_and_install(const std::string &path, const Json &described, co
 Json known_scripts(const std::string &name) {
     Json all = Json::object();
     for (const pg::Row &row : pg::query_latest(
-             "SELECT sql OPERATOR(pg_catalog.->) 'scripts' FROM pgx.bundles WHERE package "
+             "SELECT sql OPERATOR(pg_catalog.->) 'scripts' FROM pgx.stored_bundles WHERE package "
              "OPERATOR(pg_catalog.=) $1 AND sql IS NOT NULL ORDER BY added_at",
              {name}))
         if (const Result<Json> scripts = parse_json(row[0].value_or("{}")); scripts)
@@ -146,6 +146,23 @@ Result<void> check_version_name(const std::string &version) {
     if (good) return {};
     return fail(ErrorCode::invalid_name, "\"" + version + "\" is not a version",
                 "A version has letters, digits and \"._+~-\", such as \"1.0\".");
+}
+
+// Bundles have semantic versions, so that "1", "1.0" and "v1" are one bundle, of which the later
+// would take the place of the earlier.
+Result<void> check_same_sql_version(const std::string &name, const std::string &bundle_version,
+                                    const std::string &version) {
+    const std::vector<pg::Row> rows = pg::query_latest(
+        "SELECT sql OPERATOR(pg_catalog.->>) 'version' FROM pgx.stored_bundles WHERE package "
+        "OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2 AND sql IS NOT NULL",
+        {name, bundle_version});
+    if (rows.empty() || rows[0][0] == version) return {};
+    return fail(ErrorCode::invalid_argument,
+                "version \"" + version + "\" of \"" + name + "\" cannot be told from \"" +
+                    rows[0][0].value_or("") + "\"",
+                "Both are version " + bundle_version + " of a bundle.",
+                "Choose another version, or drop the other one first: SELECT pgx.drop_bundle('" +
+                    name + "', '" + bundle_version + "').");
 }
 
 }  // namespace
@@ -207,7 +224,8 @@ PGX_FUNCTION(pgx_drop_bundle) {
     take_cluster_lock();
     const std::vector<pg::Row> rows = pg::query_latest(
         "SELECT EXISTS (SELECT FROM pgx.installed AS i WHERE i.package OPERATOR(pg_catalog.=) "
-        "b.package AND i.sha256 OPERATOR(pg_catalog.=) b.sha256) FROM pgx.bundles AS b WHERE "
+        "b.package AND i.sha256 OPERATOR(pg_catalog.=) b.sha256) FROM pgx.stored_bundles AS b "
+        "WHERE "
         "package "
         "OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2",
         {package, version});
@@ -218,7 +236,7 @@ PGX_FUNCTION(pgx_drop_bundle) {
         return fail(ErrorCode::wrong_state, package + " " + version + " is installed", "",
                     "Remove it first: SELECT * FROM pgx.remove('" + package + "').");
     pg::execute(
-        "DELETE FROM pgx.bundles WHERE package OPERATOR(pg_catalog.=) $1 AND version "
+        "DELETE FROM pgx.stored_bundles WHERE package OPERATOR(pg_catalog.=) $1 AND version "
         "OPERATOR(pg_catalog.=) $2",
         {package, version});
     (void)refresh_bundles(bundle_registry_name);
@@ -283,8 +301,9 @@ PGX_FUNCTION(pgx_install_sql) {
         {"scripts", scripts}};
     (void)TRY(run_helper(request, progress));
     const Json described = TRY(describe(path, {}, true, layout, progress));
-    TRY(keep_and_install(path, described, {{"scripts", std::move(scripts)}}, layout, progress,
-                         rows));
+    TRY(check_same_sql_version(name, TRY(json_string(described, "version")), version));
+    TRY(keep_and_install(path, described, {{"version", version}, {"scripts", std::move(scripts)}},
+                         layout, progress, rows));
     return rows.done();
 }
 

@@ -31,7 +31,8 @@ Result<void> write_content(const Release &release, WritableFile &file) {
     for (std::size_t offset = 1;; offset += chunk_size) {
         const std::vector<pg::Row> rows = pg::query_latest(
             "SELECT pg_catalog.encode(pg_catalog.substr(content, $2::pg_catalog.int4, "
-            "$3::pg_catalog.int4), 'hex') FROM pgx.bundles WHERE sha256 OPERATOR(pg_catalog.=) $1",
+            "$3::pg_catalog.int4), 'hex') FROM pgx.stored_bundles WHERE sha256 "
+            "OPERATOR(pg_catalog.=) $1",
             {release.sha256, std::to_string(offset), std::to_string(chunk_size)});
         if (rows.empty())
             return fail(ErrorCode::unknown_package,
@@ -58,7 +59,7 @@ Result<Release> keep_bundle(const std::string &path, const Json &described, cons
     release.signer = TRY(json_string(described, "signer"));
     release.size = TRY(json_unsigned(described, "size"));
     const std::vector<pg::Row> before = pg::query_latest(
-        "SELECT signer FROM pgx.bundles WHERE package OPERATOR(pg_catalog.=) $1 AND version "
+        "SELECT signer FROM pgx.stored_bundles WHERE package OPERATOR(pg_catalog.=) $1 AND version "
         "OPERATOR(pg_catalog.=) $2 AND sha256 OPERATOR(pg_catalog.<>) $3",
         {release.package, release.version, release.sha256});
     if (!before.empty() && before[0][0] != release.signer && before[0][0] != "unsigned")
@@ -73,7 +74,7 @@ Result<Release> keep_bundle(const std::string &path, const Json &described, cons
         "NOTHING",
         {bundle_registry_name, bundle_kind});
     pg::execute(
-        "INSERT INTO pgx.bundles (sha256, package, version, signer, release, sql, content)"
+        "INSERT INTO pgx.stored_bundles (sha256, package, version, signer, release, sql, content)"
         " VALUES ($1, $2, $3, $4, $5::pg_catalog.jsonb, $6::pg_catalog.jsonb, "
         "pg_catalog.pg_read_binary_file($7))"
         " ON CONFLICT (package, version) DO UPDATE SET sha256 = excluded.sha256, signer = "
@@ -109,7 +110,8 @@ std::uint64_t refresh_bundles(const std::string &registry) {
     pg::execute("DELETE FROM pgx.releases WHERE registry OPERATOR(pg_catalog.=) $1", {registry});
     const std::vector<pg::Row> rows = pg::query(
         "SELECT pg_catalog.jsonb_build_object('rows', coalesce(pg_catalog.jsonb_agg(release), "
-        "'[]')), pg_catalog.count(*) FROM pgx.bundles AS b WHERE signer OPERATOR(pg_catalog.=) "
+        "'[]')), pg_catalog.count(*) FROM pgx.stored_bundles AS b WHERE signer "
+        "OPERATOR(pg_catalog.=) "
         "'unsigned' OR EXISTS (SELECT FROM pgx.trusted_keys AS k WHERE pg_catalog.starts_with("
         "b.signer, 'minisign ' OPERATOR(pg_catalog.||) k.key_id OPERATOR(pg_catalog.||) ' '))");
     insert_releases(registry, rows.at(0)[0].value_or("{}"));

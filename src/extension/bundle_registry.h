@@ -1,6 +1,6 @@
 // bundle_registry.h - bundles that were brought to this server by hand, as a registry.
 //
-// A bundle that install_bundle() has accepted is kept in pgx.bundles and offered by the registry
+// A bundle that install_bundle() has accepted is kept in pgx.stored_bundles and offered by the registry
 // "bundles", so that everything else treats it like any release: it is in versions(), can be rolled
 // back to, repaired, and exported. The bytes are in the catalog and not in a directory because a
 // standby and a restored dump have no other place to get them from.
@@ -27,7 +27,7 @@ Result<Release> keep_bundle(const std::string &path, const Json &described, cons
 // Puts the bundle of a release where the helper looks for artifacts, unless it is there.
 Result<void> provide_bundle(const Release &release, const DirectoryLayout &layout);
 
-// Makes the rows of the registry of bundles in pgx.releases those of pgx.bundles, without those
+// Makes the rows of the registry of bundles in pgx.releases those of pgx.stored_bundles, without those
 // whose key is trusted no more. The number of rows.
 std::uint64_t refresh_bundles(const std::string &registry);
 

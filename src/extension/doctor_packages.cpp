@@ -204,6 +204,24 @@ Findings check_origins(Examination &) {
                            : "SELECT pgx.add_registry(" + registry +
                                  ", '...'); without it they are neither updated nor repaired."});
     }
+    std::vector<std::string> withdrawn;
+    for (const pg::Row &row : pg::query_latest(
+             "SELECT i.package FROM pgx.installed AS i"
+             "  JOIN pgx.registries AS g ON g.name OPERATOR(pg_catalog.=) i.registry AND g.enabled"
+             "   AND g.kind OPERATOR(pg_catalog.=) 'pgx' AND g.refreshed_at IS NOT NULL"
+             " WHERE NOT EXISTS (SELECT FROM pgx.releases AS o WHERE o.registry "
+             "OPERATOR(pg_catalog.=) i.registry"
+             "   AND o.package OPERATOR(pg_catalog.=) i.package AND o.sha256 "
+             "OPERATOR(pg_catalog.=) i.sha256)"
+             " ORDER BY i.package"))
+        withdrawn.push_back(row[0].value_or(""));
+    if (!withdrawn.empty())
+        findings.push_back({"warning",
+                            count_of(withdrawn.size(), "installed package") +
+                                (withdrawn.size() == 1 ? " was" : " were") + " withdrawn by " +
+                                (withdrawn.size() == 1 ? "its" : "their") +
+                                " publisher: " + quoted_list(withdrawn) + ".",
+                            "SELECT * FROM pgx.outdated();"});
     if (findings.empty())
         findings.push_back({"ok", "Every package's registry is there and enabled."});
     return findings;

@@ -236,7 +236,7 @@ PGX_FUNCTION(pgx_drop_registry) {
     TRY(check_may_change("pgx.drop_registry()"));
     const std::string name = TRY(required_name(fcinfo, 0));
     TRY(check_exists(name));
-    if (name == bundle_registry_name && !pg::query("SELECT FROM pgx.bundles LIMIT 1").empty())
+    if (name == bundle_registry_name && !pg::query("SELECT FROM pgx.stored_bundles LIMIT 1").empty())
         return fail(ErrorCode::wrong_state, "registry \"" + name + "\" is not empty",
                     "Its bundles are needed to repair and roll back what was installed from them.",
                     "Drop them one by one: SELECT pgx.drop_bundle(package, version) FROM "

@@ -50,7 +50,8 @@ Result<void> check_headers(const Json &headers) {
             return fail(ErrorCode::invalid_argument,
                         "the value of header \"" + name + "\" is not valid",
                         "It has to be a string of up to " + std::to_string(longest_value) +
-                            " printable ASCII characters.");
+                            " printable ASCII characters.",
+                        example);
     }
     return {};
 }

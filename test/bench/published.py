@@ -166,7 +166,7 @@ def bundles(bench) -> list:
 
     def by_hand(argument: str) -> float:
         bench.server.reset()
-        bench.server.sql("DELETE FROM pgx.bundles")
+        bench.server.sql("DELETE FROM pgx.stored_bundles")
         bench.server.sql("DELETE FROM pgx.releases WHERE registry = 'bundles'")
         with Session(bench.server) as session:
             answer, seconds = session.sql(f"SELECT action FROM pgx.install_bundle({argument}, allow_unsigned => true);")

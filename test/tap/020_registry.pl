@@ -72,6 +72,9 @@ subtest 'a refresh reads what has changed' => sub {
     is($server->sql(q{SELECT action, version FROM pgx.install('acme:ledger@1.1.0')}), 'updated|1.1.0', 'registry and version in the name');
     $acme->pgx('registry', 'remove', $acme->folder, 'journal', '--keys', $acme->{keys});
     like(refresh(), qr/^updated\|2\|/, 'what is withdrawn is not offered any more');
+    is($server->sql(q{SELECT what, name, newest, next_step FROM pgx.outdated() WHERE what LIKE 'package%'}), q{package (withdrawn)|journal||SELECT * FROM pgx.versions('journal');}, 'outdated() says so');
+    is($server->sql(q{SELECT detail, remedy FROM pgx.doctor() WHERE "check" = 'origins' AND status = 'warning'}),
+        '1 installed package was withdrawn by its publisher: "journal".|SELECT * FROM pgx.outdated();', 'and doctor()');
     is($server->sql(q{SELECT count(*) FROM pgx.available() WHERE name = 'journal'}), '0', 'nowhere');
 };
 

@@ -149,6 +149,11 @@ subtest 'scripts as text' => sub {
     is($server->sql(q{SELECT action, version FROM pgx.rollback('greeting')}), 'rolled back|1.0', 'and back');
     is($server->sql(q{SELECT superuser, trusted FROM pg_available_extension_versions WHERE name = 'greeting'}), 'f|f', 'it has no rights of its own');
 
+    $server->refuses('the same version in other words', q{SELECT pgx.install_sql('greeting', 'v1.1', 'SELECT 1')},
+        { sqlstate => '22023', message => 'version "v1.1" of "greeting" cannot be told from "1.1"', detail => 'Both are version 1.1.0 of a bundle.',
+            hint => q{Choose another version, or drop the other one first: SELECT pgx.drop_bundle('greeting', '1.1.0').} });
+    is($server->sql(q{SELECT version, signer, size > 100, installed FROM pgx.bundles WHERE package = 'greeting' ORDER BY version}),
+        "1.0.0|unsigned|t|t\n1.1.0|unsigned|t|f", 'they are kept');
     $server->refuses('a name with a slash', q{SELECT pgx.install_sql('a/b', '1.0', 'SELECT 1')}, { sqlstate => '42602' });
     $server->refuses('a version with a slash', q{SELECT pgx.install_sql('a', '../1', 'SELECT 1')}, { sqlstate => '42602', hint => qr// });
     is($server->sql(q{BEGIN; SELECT action FROM pgx.install_sql('steps', '1.0', 'SELECT 1'); SELECT action FROM pgx.install_sql('steps', '1.1', 'SELECT 1', from_version => '1.0');

@@ -103,7 +103,7 @@ $ours->pgx('key', 'generate', "$work/ann");
 $ours->pgx('key', 'generate', "$work/bob");
 my @two = map { ('--new-key', "$work/$_.pub") } qw(ann bob);
 pgx_like('too few signatures', 1, undef, qr/not signed by enough of its own keys\nDETAIL: .*\nHINT: .*--out/s, registry('rotate', '--role', 'root', @two, '--threshold', 2));
-pgx_like('to a file', 0, qr/^signatures +1 of 1 by keys of the present root, 0 of 2 by its own$.*^The registry is as it was/ms, undef,
+pgx_like('to a file', 0, qr/^signatures +1 of 1 by keys of the present root, 0 of 2 by its own\n.*^The registry is as it was/ms, undef,
     registry('rotate', '--role', 'root', @two, '--threshold', 2, '--out', "$work/root.json"));
 pgx_like("Ann's signature", 0, qr/^signed with +.*ann\.key$/m, undef, 'registry', 'sign-root', "$work/root.json", '--key', "$work/ann.key");
 pgx_like('is not enough', 1, undef, qr/not signed by enough of its own keys/, 'registry', 'sign-root', "$work/root.json", '--into', $folder, '--keys', $keys);

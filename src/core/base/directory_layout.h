@@ -4,7 +4,7 @@
 //     <root>/18/lib/               on dynamic_library_path
 //     <root>/18/receipts/          <package>.json, what is installed
 //     <root>/journal/              <change>.json and <change>.d/, changes under way (file_change.h)
-//     <root>/trust/                <root fingerprint>/, TUF metadata that was verified (tuf/)
+//     <root>/trust/                <root fingerprint>-<source>/, TUF metadata that was verified (tuf/)
 //     <root>/pgsql_tmp.staging/    unpacked, verified files that wait to be moved into place
 //     <root>/pgsql_tmp.cache/      downloads and registry metadata; may be deleted at any time
 //

@@ -29,9 +29,12 @@ Result<tuf::Client> open_client(const RefreshRequest &request, tuf::Transport &t
     }
     Result<std::string> root = tuf::fetch_root(transport, fingerprint);
     if (!root && root.error().code == ErrorCode::registry_refused)
-        return fail(ErrorCode::registry_refused,
-                    "there is no registry at \"" + request.source + "\"", root.error().detail,
-                    "Check the address: it is of the folder that holds \"metadata\".");
+        return fail(
+            ErrorCode::registry_refused,
+            "could not find a registry at \"" + request.source + "\": " + root.error().message,
+            root.error().detail,
+            "Check the address: it is of the folder that holds \"metadata\". A private "
+            "registry wants headers => '...'.");
     return tuf::Client::open(transport, store, TRY(std::move(root)), now);
 }
 
@@ -159,8 +162,11 @@ Result<std::vector<Part>> parts_of(const tuf::Listing &listing, const std::strin
 Result<RefreshResult> PgxRegistry::refresh(const RefreshRequest &request, Reporter &reporter) {
     const tuf::Fingerprint fingerprint = TRY(tuf::parse_fingerprint(request.root));
     const tuf::Time now{std::chrono::seconds(host_.now())};
+    // By the source too: a mirror has the same root and may be a little behind, which would be a
+    // rollback to whoever has seen the origin.
     const std::string trust =
-        join_path(request.trust, std::to_string(fingerprint.version) + "-" + fingerprint.sha256);
+        join_path(request.trust, std::to_string(fingerprint.version) + "-" + fingerprint.sha256 +
+                                     "-" + TRY(sha256_of(request.source)).substr(0, 16));
     TRY(fs_.make_directories(trust, 0700));
     tuf::DirectoryStore store(fs_, trust);
     PgxTransport transport(request.source, request.headers, host_, fs_, reporter);
