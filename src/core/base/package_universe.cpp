@@ -1,0 +1,443 @@
+#include "core/base/package_universe.h"
+
+#include <algorithm>
+#include <functional>
+#include <set>
+
+#include "core/base/debian_relation.h"
+#include "core/base/debian_version.h"
+#include "core/base/names.h"
+#include "core/base/resolver.h"
+
+namespace pgx {
+
+namespace {
+
+bool is_prerelease(const std::string &version) {
+    return prerelease_hyphen(version) != std::string::npos;
+}
+
+bool is_same(const Offer &a, const Offer &b) {
+    return a.registry == b.registry && a.package == b.package && a.version == b.version &&
+           a.sha256 == b.sha256;
+}
+
+// The candidates of a package. If it is installed, the first one is what is installed.
+struct Candidates {
+    const InstalledOffer *installed = nullptr;
+    std::vector<Offer> offers;
+
+    std::size_t first_offer() const { return installed == nullptr ? 0 : 1; }
+    std::size_t size() const { return first_offer() + offers.size(); }
+    bool is_installed(std::size_t candidate) const { return candidate < first_offer(); }
+    const Offer &offer(std::size_t candidate) const { return offers[candidate - first_offer()]; }
+    const std::string &version(std::size_t candidate) const {
+        return is_installed(candidate) ? installed->version : offer(candidate).version;
+    }
+};
+
+class PackageUniverse : public ResolverProvider {
+   public:
+    explicit PackageUniverse(PackageSource &source) : source_(source) {}
+
+    Result<void> begin();
+    Result<std::vector<ChosenOffer>> chosen(const Selection &selection);
+
+    Result<std::vector<Requirement>> requirements() override;
+    Result<std::vector<std::string>> candidates(const std::string &package) override;
+    Result<Relations> relations(const std::string &package, std::size_t candidate) override;
+    Result<bool> learn(const Selection &selection) override;
+
+   private:
+    Result<const Candidates *> candidates_of(const std::string &package);
+    Result<PackageChoice> choice(const std::string &package,
+                                 const std::function<bool(std::size_t)> &is_allowed);
+    Result<PackageChoice> choice_of(const std::vector<Offer> &offers);
+    Result<PackageChoice> not_older(const std::string &package);
+    Result<std::optional<PackageChoice>> choice_for(const DebianRelation &relation,
+                                                    const Offer &from);
+    Result<void> add_depends(const Offer &offer, const std::string &field, bool is_needed,
+                             Relations &relations);
+    Result<void> add_requires(const Offer &offer, Relations &relations);
+    Result<void> add_breaks(const std::string &package, const std::string &field, bool is_installed,
+                            Relations &relations);
+    Result<Relations> installed_relations(const InstalledOffer &installed);
+    Result<std::optional<Requirement>> installed_requirement(const InstalledOffer &installed);
+    bool is_requested(const Offer &offer, bool exactly) const;
+    bool is_requested_otherwise(const std::string &package) const;
+    std::vector<std::pair<std::string, Offer>> selected(const Selection &selection);
+    Result<std::string> required_by(const std::string &package, std::size_t candidate,
+                                    const Selection &selection);
+    std::string who(const std::string &package, const Offer *offer) const;
+
+    PackageSource &source_;
+    std::map<std::string, InstalledOffer> installed_;
+    std::vector<PackageRequest> requests_;
+    std::map<std::string, Candidates> candidates_;
+    std::vector<Offer> with_recommends_;
+};
+
+Result<void> PackageUniverse::begin() {
+    for (InstalledOffer &installed : TRY(source_.installed())) {
+        std::string package = installed.package;
+        installed_.emplace(std::move(package), std::move(installed));
+    }
+    return {};
+}
+
+bool PackageUniverse::is_requested(const Offer &offer, bool exactly) const {
+    return std::ranges::any_of(requests_, [&](const PackageRequest &request) {
+        return (request.is_exact || !exactly) &&
+               std::ranges::any_of(request.offers,
+                                   [&](const Offer &other) { return is_same(other, offer); });
+    });
+}
+
+// Whether somebody asks for certain releases of an installed package.
+bool PackageUniverse::is_requested_otherwise(const std::string &package) const {
+    return std::ranges::any_of(requests_, [&](const PackageRequest &request) {
+        return !request.offers.empty() && request.offers.front().package == package;
+    });
+}
+
+Result<const Candidates *> PackageUniverse::candidates_of(const std::string &package) {
+    if (const auto found = candidates_.find(package); found != candidates_.end())
+        return &found->second;
+    Candidates candidates;
+    if (const auto found = installed_.find(package); found != installed_.end())
+        candidates.installed = &found->second;
+    const InstalledOffer *const installed = candidates.installed;
+    const auto take = [&](const Offer &offer) {
+        if (installed != nullptr && offer.version == installed->version &&
+            offer.registry == installed->registry && offer.sha256 == installed->sha256)
+            return;
+        if (std::ranges::none_of(candidates.offers,
+                                 [&](const Offer &other) { return is_same(other, offer); }))
+            candidates.offers.push_back(offer);
+    };
+    for (const PackageRequest &request : requests_)
+        for (const Offer &offer : request.offers)
+            if (offer.package == package) take(offer);
+    for (const Offer &offer : TRY(source_.offers_of(package)))
+        if (installed == nullptr || !installed->has_registry ||
+            offer.registry == installed->registry)
+            take(offer);
+    std::ranges::stable_sort(candidates.offers, [](const Offer &a, const Offer &b) {
+        if (a.priority != b.priority) return a.priority > b.priority;
+        if (is_prerelease(a.version) != is_prerelease(b.version)) return is_prerelease(b.version);
+        return compare_debian_versions(a.version, b.version) > 0;
+    });
+    return &candidates_.emplace(package, std::move(candidates)).first->second;
+}
+
+Result<std::vector<std::string>> PackageUniverse::candidates(const std::string &package) {
+    const Candidates &all = *TRY(candidates_of(package));
+    std::set<std::string> registries;
+    for (const Offer &offer : all.offers) registries.insert(offer.registry);
+    if (all.installed != nullptr) registries.insert(all.installed->registry);
+    std::vector<std::string> versions;
+    for (std::size_t i = 0; i < all.size(); i++)
+        versions.push_back(all.version(i) + (registries.size() < 2 ? ""
+                                             : all.is_installed(i)
+                                                 ? " from " + all.installed->registry
+                                                 : " from " + all.offer(i).registry));
+    return versions;
+}
+
+// The candidates that are allowed, without pre-releases where there are others.
+Result<PackageChoice> PackageUniverse::choice(const std::string &package,
+                                              const std::function<bool(std::size_t)> &is_allowed) {
+    const Candidates &all = *TRY(candidates_of(package));
+    PackageChoice result{package, {}};
+    for (std::size_t i = 0; i < all.size(); i++)
+        if (is_allowed(i)) result.candidates.push_back(i);
+    const auto is_early = [&](std::size_t i) {
+        return !all.is_installed(i) && is_prerelease(all.version(i)) &&
+               !is_requested(all.offer(i), true);
+    };
+    if (!std::ranges::all_of(result.candidates, is_early))
+        std::erase_if(result.candidates, is_early);
+    return result;
+}
+
+Result<PackageChoice> PackageUniverse::choice_of(const std::vector<Offer> &offers) {
+    const Candidates &all = *TRY(candidates_of(offers.front().package));
+    return choice(offers.front().package, [&](std::size_t i) {
+        return !all.is_installed(i) && std::ranges::any_of(offers, [&](const Offer &offer) {
+            return is_same(offer, all.offer(i));
+        });
+    });
+}
+
+// What is installed, or newer.
+Result<PackageChoice> PackageUniverse::not_older(const std::string &package) {
+    const Candidates &all = *TRY(candidates_of(package));
+    return choice(package, [&](std::size_t i) {
+        return all.is_installed(i) ||
+               compare_debian_versions(all.version(i), all.installed->version) > 0;
+    });
+}
+
+Result<std::optional<Requirement>> PackageUniverse::installed_requirement(
+    const InstalledOffer &installed) {
+    if (is_requested_otherwise(installed.package)) return std::nullopt;
+    Requirement requirement{{}, installed.package + " " + installed.version + " is installed"};
+    requirement.late = true;
+    if (installed.pinned) {
+        requirement.any_of = {PackageChoice{installed.package, {0}}};
+        requirement.text = installed.package + " is pinned to version " + installed.version;
+        requirement.hint =
+            "Allow other versions of it with pgx.unpin('" + installed.package + "').";
+        return requirement;
+    }
+    requirement.any_of = {TRY(not_older(installed.package))};
+    const Candidates &all = *TRY(candidates_of(installed.package));
+    if (requirement.any_of.front().candidates.size() < all.size()) {
+        requirement.text +=
+            ", and is not replaced by an older version unless that is asked for by name";
+        requirement.hint = "An older version is installed when it is named in the same call: '" +
+                           installed.package + "@VERSION'.";
+    }
+    return requirement;
+}
+
+Result<std::vector<Requirement>> PackageUniverse::requirements() {
+    requests_ = TRY(source_.requests());
+    candidates_.clear();
+    std::vector<Requirement> requirements;
+    for (const PackageRequest &request : requests_) {
+        Requirement requirement{{}, request.text};
+        if (!request.offers.empty())
+            requirement.any_of = {TRY(choice_of(request.offers))};
+        else if (installed_.contains(request.installed))
+            requirement.any_of = {TRY(not_older(request.installed))};
+        requirements.push_back(std::move(requirement));
+    }
+    for (const auto &[package, installed] : installed_)
+        if (std::optional<Requirement> requirement = TRY(installed_requirement(installed)))
+            requirements.push_back(std::move(*requirement));
+    return requirements;
+}
+
+// Candidates that a relation of this offer's allows; nullopt when the package is no business of
+// pgx's: a system library, or the server.
+Result<std::optional<PackageChoice>> PackageUniverse::choice_for(const DebianRelation &relation,
+                                                                 const Offer &from) {
+    const Candidates &all = *TRY(candidates_of(relation.package));
+    const auto is_ours = [&](std::size_t i) {
+        return all.installed != nullptr || all.offer(i).registry == from.registry ||
+               is_requested(all.offer(i), false);
+    };
+    bool is_known = false;
+    for (std::size_t i = 0; i < all.size(); i++) is_known = is_known || is_ours(i);
+    if (!is_known) return std::nullopt;
+    return TRY(choice(relation.package, [&](std::size_t i) {
+        return is_ours(i) && relation.holds_for(all.version(i));
+    }));
+}
+
+// `is_needed`: it is a failure when no version that the registry has will do.
+Result<void> PackageUniverse::add_depends(const Offer &offer, const std::string &field,
+                                          bool is_needed, Relations &relations) {
+    for (const DebianAlternatives &alternatives : parse_debian_relations(field)) {
+        Requirement requirement{{}, "depends on "};
+        bool is_known = true, can_be_met = false;
+        for (const DebianRelation &relation : alternatives) {
+            if (&relation != &alternatives.front()) requirement.text += " or ";
+            requirement.text += relation.text();
+            std::optional<PackageChoice> one = TRY(choice_for(relation, offer));
+            is_known = is_known && one;
+            if (!one || one->candidates.empty()) continue;
+            can_be_met = true;
+            requirement.any_of.push_back(std::move(*one));
+        }
+        // The host may have it.
+        if (!can_be_met && (!is_known || !is_needed)) continue;
+        if (!can_be_met)
+            requirement.text += ", which registry \"" + offer.registry + "\" does not offer";
+        relations.requirements.push_back(std::move(requirement));
+    }
+    return {};
+}
+
+Result<void> PackageUniverse::add_requires(const Offer &offer, Relations &relations) {
+    const OfferContents *contents = source_.contents_of(offer);
+    if (contents == nullptr) return {};
+    std::set<std::string> names;
+    for (const auto &[extension, required] : contents->extensions)
+        for (const std::string &name : required) {
+            const bool is_inside = std::ranges::any_of(
+                contents->extensions, [&](const auto &other) { return other.first == name; });
+            if (is_inside || !names.insert(name).second) continue;
+            const ExtensionMeaning meaning = TRY(source_.meaning_of(name, extension));
+            if (meaning.is_on_server) continue;
+            Requirement requirement{{}, "requires extension \"" + name + "\""};
+            if (!meaning.installed.empty() && installed_.contains(meaning.installed))
+                requirement.any_of.push_back(
+                    TRY(choice(meaning.installed, [](std::size_t) { return true; })));
+            else if (!meaning.offers.empty())
+                requirement.any_of.push_back(TRY(choice_of(meaning.offers)));
+            for (const Offer &holder : source_.holders_of(name)) {
+                PackageChoice held = TRY(choice_of({holder}));
+                if (!held.candidates.empty()) requirement.any_of.push_back(std::move(held));
+            }
+            if (requirement.any_of.empty())
+                requirement.text += ", which no registry offers and the server does not have";
+            relations.requirements.push_back(std::move(requirement));
+        }
+    return {};
+}
+
+// Two installed packages of which one breaks the other keep nobody from installing a third.
+Result<void> PackageUniverse::add_breaks(const std::string &package, const std::string &field,
+                                         bool is_installed, Relations &relations) {
+    for (const DebianAlternatives &alternatives : parse_debian_relations(field))
+        for (const DebianRelation &relation : alternatives) {
+            if (relation.package == package) continue;
+            const Candidates &all = *TRY(candidates_of(relation.package));
+            PackageChoice broken{relation.package, {}};
+            for (std::size_t i = 0; i < all.size(); i++)
+                if (!(is_installed && all.is_installed(i)) && relation.holds_for(all.version(i)))
+                    broken.candidates.push_back(i);
+            if (!broken.candidates.empty())
+                relations.exclusions.push_back({std::move(broken), "breaks " + relation.text()});
+        }
+    return {};
+}
+
+// Of what is installed only what holds now has to hold afterwards.
+Result<Relations> PackageUniverse::installed_relations(const InstalledOffer &installed) {
+    Relations relations;
+    for (const DebianAlternatives &alternatives : parse_debian_relations(installed.depends)) {
+        Requirement requirement{{}, "depends on "};
+        bool holds = false;
+        for (const DebianRelation &relation : alternatives) {
+            if (&relation != &alternatives.front()) requirement.text += " or ";
+            requirement.text += relation.text();
+            const auto other = installed_.find(relation.package);
+            if (other == installed_.end()) continue;
+            holds = holds || relation.holds_for(other->second.version);
+            const Candidates &all = *TRY(candidates_of(relation.package));
+            requirement.any_of.push_back(TRY(choice(relation.package, [&](std::size_t i) {
+                return relation.holds_for(all.version(i));
+            })));
+        }
+        if (holds) relations.requirements.push_back(std::move(requirement));
+    }
+    TRY(add_breaks(installed.package, installed.breaks, true, relations));
+    return relations;
+}
+
+Result<Relations> PackageUniverse::relations(const std::string &package, std::size_t candidate) {
+    const Candidates &all = *TRY(candidates_of(package));
+    if (all.is_installed(candidate)) return installed_relations(*all.installed);
+    const Offer offer = all.offer(candidate);
+    Relations relations;
+    TRY(add_depends(offer, offer.depends, true, relations));
+    if (std::ranges::any_of(with_recommends_,
+                            [&](const Offer &other) { return is_same(other, offer); }))
+        TRY(add_depends(offer, offer.recommends, false, relations));
+    TRY(add_requires(offer, relations));
+    TRY(add_breaks(package, offer.breaks, false, relations));
+    return relations;
+}
+
+// What would change, by package.
+std::vector<std::pair<std::string, Offer>> PackageUniverse::selected(const Selection &selection) {
+    std::vector<std::pair<std::string, Offer>> offers;
+    for (const auto &[package, candidate] : selection)
+        if (const Candidates &all = candidates_.at(package); !all.is_installed(candidate))
+            offers.emplace_back(package, all.offer(candidate));
+    return offers;
+}
+
+Result<bool> PackageUniverse::learn(const Selection &selection) {
+    std::vector<Offer> offers, unknown;
+    for (auto &[package, offer] : selected(selection)) {
+        if (source_.contents_of(offer) == nullptr) unknown.push_back(offer);
+        offers.push_back(std::move(offer));
+    }
+    if (!unknown.empty()) {
+        TRY(source_.inspect(unknown));
+        return true;
+    }
+    bool is_new = false;
+    for (const Offer &offer : TRY(source_.lacking_libraries(offers)))
+        if (std::ranges::none_of(with_recommends_,
+                                 [&](const Offer &other) { return is_same(other, offer); })) {
+            with_recommends_.push_back(offer);
+            is_new = true;
+        }
+    return is_new;
+}
+
+std::string PackageUniverse::who(const std::string &package, const Offer *offer) const {
+    const OfferContents *contents = offer == nullptr ? nullptr : source_.contents_of(*offer);
+    return contents == nullptr || contents->extensions.empty() ? package
+                                                               : contents->extensions.front().first;
+}
+
+// Whose requirement a candidate meets, or for whose sake what was installed had to change.
+Result<std::string> PackageUniverse::required_by(const std::string &package, std::size_t candidate,
+                                                 const Selection &selection) {
+    for (const PackageRequest &request : requests_)
+        if (request.installed == package ||
+            (!request.offers.empty() && request.offers.front().package == package))
+            return request.required_by;
+    const auto names = [&](const PackageChoice &choice, std::size_t wanted) {
+        return choice.package == package &&
+               std::ranges::find(choice.candidates, wanted) != choice.candidates.end();
+    };
+    std::string for_the_sake_of;
+    for (const auto &[other, chosen_candidate] : selection) {
+        if (other == package) continue;
+        const Candidates &all = candidates_.at(other);
+        const Offer *offer =
+            all.is_installed(chosen_candidate) ? nullptr : &all.offer(chosen_candidate);
+        const Relations related = TRY(relations(other, chosen_candidate));
+        for (const Requirement &requirement : related.requirements)
+            for (const PackageChoice &one : requirement.any_of)
+                if (offer != nullptr && names(one, candidate)) return who(other, offer);
+        for (const Exclusion &exclusion : related.exclusions)
+            if (names(exclusion.with, 0)) for_the_sake_of = who(other, offer);
+    }
+    return for_the_sake_of;
+}
+
+Result<std::vector<ChosenOffer>> PackageUniverse::chosen(const Selection &selection) {
+    std::vector<ChosenOffer> result;
+    for (const auto &[package, offer] : selected(selection))
+        result.push_back({offer, TRY(required_by(package, selection.at(package), selection))});
+    return result;
+}
+
+}  // namespace
+
+Result<std::vector<ChosenOffer>> choose_offers(PackageSource &source) {
+    PackageUniverse universe(source);
+    TRY(universe.begin());
+    return universe.chosen(TRY(resolve(universe)));
+}
+
+Result<std::vector<Offer>> meant_offers(const std::string &name, const std::vector<Offer> &offers) {
+    std::vector<Offer> meant;
+    std::vector<std::string> others;
+    for (const Offer &offer : offers) {
+        const Offer &best = offers.front();
+        if (offer.rank != best.rank || offer.priority != best.priority) continue;
+        if (offer.registry == best.registry && offer.package == best.package)
+            meant.push_back(offer);
+        else
+            others.push_back(offer.origin());
+    }
+    if (others.empty()) return meant;
+    // Choosing silently between two registries, or between two packages, is how the wrong code gets
+    // into a server.
+    others.insert(others.begin(), meant.front().origin());
+    return fail(ErrorCode::ambiguous_package, "\"" + name + "\" is offered more than once",
+                "It is offered by " + quoted_list(others) + ".",
+                "Choose with pgx.install(name, registry => '...'), by the package's name, or by "
+                "giving one registry a higher priority with pgx.alter_registry().");
+}
+
+}  // namespace pgx

@@ -1,0 +1,108 @@
+// package_universe.h - which releases to install: pgx's rules, told to the resolver.
+//
+// The resolver knows packages, candidates, and what goes with what. The rules that make these of
+// registries' lists and a server's state are here, and have no SQL and no network in them, so that
+// they are tested with data (test/resolver):
+//
+//  - A name means the package of one registry, the one with the highest priority. Its versions are
+//    the candidates, and another registry's package of that name is never taken instead because it
+//    would fit better: that is how the wrong code gets into a server.
+//  - What is installed stays: in its version if that goes with the rest, else in a newer one of the
+//    same registry. An older one, or one of another registry, is only taken when it is asked for.
+//    What is pinned does not change.
+//  - A pre-release is only taken where nothing else would do.
+//  - Depends of a package count as far as they name packages that the registry has; its Recommends
+//    where they may bring a library that is nowhere.
+//
+// What an extension requires is known when its package was looked into; until then it is assumed to
+// require nothing.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/base/result.h"
+
+namespace pgx {
+
+// A release of a registry.
+struct Offer {
+    std::size_t id = 0;  // whatever the source knows it by
+    std::string registry, package, version, sha256;
+    int priority = 0;  // of the registry
+    int rank = 0;      // how well it fits the name that was asked for, 1 is best
+    std::string depends, recommends, breaks;
+
+    std::string origin() const { return registry + ": " + package + " " + version; }
+};
+
+// A package that is installed, with what its registry says of that release.
+struct InstalledOffer {
+    std::string package, version, registry, sha256;
+    bool has_registry = true;  // it still exists
+    bool pinned = false;
+    std::string depends, breaks;
+};
+
+// Something that has to be there in the end.
+struct PackageRequest {
+    std::vector<Offer> offers;  // one of these, the best first; they are of one package
+    std::string installed;      // or else this package, which is installed, in whatever version
+    bool is_exact = false;      // the offers were named by their version
+    std::string text;           // a clause: "you asked for a"
+    std::string required_by;    // an installed extension; empty: a person wants it
+};
+
+// What an extension's name means when another extension requires it.
+struct ExtensionMeaning {
+    bool is_on_server = false;
+    std::string installed;      // a package of pgx's has it
+    std::vector<Offer> offers;  // else, as in PackageRequest; none: nobody has it
+};
+
+// What is in a release.
+struct OfferContents {
+    // Each with what it requires.
+    std::vector<std::pair<std::string, std::vector<std::string>>> extensions;
+};
+
+class PackageSource {
+   public:
+    virtual ~PackageSource() = default;
+
+    virtual Result<std::vector<PackageRequest>> requests() = 0;
+    virtual Result<std::vector<InstalledOffer>> installed() = 0;
+    // Every release of a package in registries that are enabled, or that a request names.
+    virtual Result<std::vector<Offer>> offers_of(const std::string &package) = 0;
+    virtual Result<ExtensionMeaning> meaning_of(const std::string &extension,
+                                                const std::string &required_by) = 0;
+    // nullptr when nobody has looked yet.
+    virtual const OfferContents *contents_of(const Offer &offer) const = 0;
+    // Releases that were looked into and have the extension.
+    virtual std::vector<Offer> holders_of(const std::string &extension) const = 0;
+    // Looks into these.
+    virtual Result<void> inspect(const std::vector<Offer> &offers) = 0;
+    // Those whose scripts name a library that is neither in one of these nor on the server. All of
+    // them were looked into.
+    virtual Result<std::vector<Offer>> lacking_libraries(const std::vector<Offer> &offers) = 0;
+};
+
+struct ChosenOffer {
+    Offer offer;
+    std::string required_by;  // an extension, or a package without one; empty: it was asked for
+};
+
+// What has to be installed so that all requests are met, without what is there already. Errors: as
+// resolve(), and the source's.
+Result<std::vector<ChosenOffer>> choose_offers(PackageSource &source);
+
+// Of offers for one name, sorted by falling priority, then rank, those that the name means: of the
+// registry with the highest priority. ambiguous_package when there are several packages or
+// registries to choose from.
+Result<std::vector<Offer>> meant_offers(const std::string &name, const std::vector<Offer> &offers);
+
+}  // namespace pgx
