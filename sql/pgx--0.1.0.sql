@@ -118,6 +118,21 @@ COMMENT ON TABLE pgx.stored_bundles IS 'bundles given to pgx.install_bundle() an
 COMMENT ON COLUMN pgx.stored_bundles.release IS 'its row in pgx.releases';
 COMMENT ON COLUMN pgx.stored_bundles.sql IS 'the version and scripts, by file name, that pgx.install_sql() was given';
 
+CREATE TABLE pgx.allowances (
+    role       text NOT NULL,
+    packages   text NOT NULL,
+    registries text[],
+    trusted    boolean NOT NULL,
+    preload    boolean NOT NULL,
+    libraries  boolean NOT NULL,
+    allowed_at timestamptz NOT NULL DEFAULT now(),
+    allowed_by text NOT NULL DEFAULT session_user,
+    PRIMARY KEY (role, packages)
+);
+COMMENT ON TABLE pgx.allowances IS 'what roles that are not superusers may install and change, besides EXECUTE on the functions';
+COMMENT ON COLUMN pgx.allowances.packages IS 'a pattern of names, with * and ?';
+COMMENT ON COLUMN pgx.allowances.registries IS 'only from these; null: from all';
+
 CREATE TABLE pgx.installed (
     package      text PRIMARY KEY,
     version      text NOT NULL,
@@ -184,6 +199,7 @@ COMMENT ON TABLE pgx.history IS 'every change that was committed; its row is the
 SELECT pg_catalog.pg_extension_config_dump('pgx.registries', '');
 SELECT pg_catalog.pg_extension_config_dump('pgx.trusted_keys', '');
 SELECT pg_catalog.pg_extension_config_dump('pgx.stored_bundles', '');
+SELECT pg_catalog.pg_extension_config_dump('pgx.allowances', '');
 SELECT pg_catalog.pg_extension_config_dump('pgx.installed', '');
 SELECT pg_catalog.pg_extension_config_dump('pgx.installed_extensions', '');
 SELECT pg_catalog.pg_extension_config_dump('pgx.files', '');
@@ -191,7 +207,7 @@ SELECT pg_catalog.pg_extension_config_dump('pgx.history', '');
 
 GRANT USAGE ON SCHEMA pgx TO PUBLIC;
 GRANT SELECT ON pgx.registries, pgx.releases, pgx.installed, pgx.installed_extensions, pgx.files, pgx.history,
-    pgx.trusted_keys TO PUBLIC;
+    pgx.trusted_keys, pgx.allowances TO PUBLIC;
 -- Or else whoever owns the database could not dump it.
 GRANT SELECT ON pgx.stored_bundles TO pg_database_owner;
 
@@ -472,12 +488,12 @@ CREATE TYPE pgx.planned AS (extension text, action text, version text, package t
 COMMENT ON TYPE pgx.planned IS 'what pgx.install() would do, a row an extension';
 
 CREATE FUNCTION pgx.plan(names text[], version text DEFAULT NULL, registry text DEFAULT NULL) RETURNS SETOF pgx.planned
-    LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE c SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pgx_plan';
 COMMENT ON FUNCTION pgx.plan(text[], text, text) IS 'what install() would do: downloads and inspects, changes nothing';
 
 CREATE FUNCTION pgx.plan(name text, version text DEFAULT NULL, registry text DEFAULT NULL) RETURNS SETOF pgx.planned
-    LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE c SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pgx_plan';
 COMMENT ON FUNCTION pgx.plan(text, text, text) IS 'what install() would do: downloads and inspects, changes nothing';
 
@@ -535,59 +551,59 @@ COMMENT ON FUNCTION pgx.install_sql(text, text, text, text, text[], text, boolea
     'installs an extension whose script is given as text; with from_version: the script that updates from there';
 
 CREATE FUNCTION pgx.update(name text) RETURNS SETOF pgx.installation
-    LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pgx_update';
 COMMENT ON FUNCTION pgx.update(text) IS 'installs the newest release of an installed package';
 
 CREATE FUNCTION pgx.update() RETURNS SETOF pgx.installation
-    LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pgx_update';
 COMMENT ON FUNCTION pgx.update() IS 'installs the newest releases of all installed packages that are not pinned';
 
 CREATE FUNCTION pgx.rollback(name text) RETURNS SETOF pgx.installation
-    LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pgx_rollback';
 COMMENT ON FUNCTION pgx.rollback(text) IS 'goes back to the version that was installed before the last update';
 
 CREATE FUNCTION pgx.pin(name text) RETURNS text
-    LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pgx_pin';
 COMMENT ON FUNCTION pgx.pin(text) IS 'keeps a package at its version';
 
 CREATE FUNCTION pgx.unpin(name text) RETURNS text
-    LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pgx_unpin';
 COMMENT ON FUNCTION pgx.unpin(text) IS 'allows updates of a package again';
 
 CREATE FUNCTION pgx.remove(names text[], force boolean DEFAULT false, OUT package text, OUT version text, OUT files integer)
     RETURNS SETOF record
-    LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pgx_remove';
 COMMENT ON FUNCTION pgx.remove(text[], boolean) IS 'removes packages, all or none';
 
 CREATE FUNCTION pgx.remove(name text, force boolean DEFAULT false, OUT package text, OUT version text, OUT files integer)
     RETURNS SETOF record
-    LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pgx_remove';
 COMMENT ON FUNCTION pgx.remove(text, boolean) IS 'removes the files of a package, unless a database uses it';
 
 CREATE FUNCTION pgx.preload(names text[], via text DEFAULT NULL, force boolean DEFAULT false,
                             OUT library text, OUT action text, OUT setting text, OUT value text, OUT next_step text)
     RETURNS SETOF record
-    LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE c SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pgx_preload';
 COMMENT ON FUNCTION pgx.preload(text[], text, boolean) IS 'adds the libraries of several to shared_preload_libraries or session_preload_libraries';
 
 CREATE FUNCTION pgx.preload(name text, via text DEFAULT NULL, force boolean DEFAULT false,
                             OUT library text, OUT action text, OUT setting text, OUT value text, OUT next_step text)
     RETURNS SETOF record
-    LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE c SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pgx_preload';
 COMMENT ON FUNCTION pgx.preload(text, text, boolean) IS 'adds the libraries that have to be preloaded to the setting, after a trial';
 
 CREATE FUNCTION pgx.unpreload(name text, OUT library text, OUT action text, OUT setting text, OUT value text, OUT next_step text)
     RETURNS SETOF record
-    LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pgx_unpreload';
 COMMENT ON FUNCTION pgx.unpreload(text) IS 'takes the libraries of a package out of the preload settings';
 
@@ -602,6 +618,22 @@ CREATE FUNCTION pgx.create(name text, databases text[] DEFAULT NULL, OUT databas
     LANGUAGE c SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pgx_create';
 COMMENT ON FUNCTION pgx.create(text, text[]) IS 'runs CREATE EXTENSION in several databases, in all or in none';
+
+--
+-- Rights
+--
+
+CREATE FUNCTION pgx.allow(role text, packages text DEFAULT '*', registries text[] DEFAULT NULL, trusted boolean DEFAULT false,
+                          preload boolean DEFAULT false, libraries boolean DEFAULT true) RETURNS text
+    LANGUAGE c SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_allow';
+COMMENT ON FUNCTION pgx.allow(text, text, text[], boolean, boolean, boolean) IS
+    'lets a role that has EXECUTE on pgx.install() and others use them for these packages; superusers only';
+
+CREATE FUNCTION pgx.disallow(role text, packages text DEFAULT NULL) RETURNS integer
+    LANGUAGE c SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pgx_disallow';
+COMMENT ON FUNCTION pgx.disallow(text, text) IS 'takes back what pgx.allow() gave, of one pattern or of all; superusers only';
 
 --
 -- Look
@@ -663,7 +695,7 @@ COMMENT ON FUNCTION pgx.doctor() IS 'what can be wrong, a row a check, with the 
 
 CREATE FUNCTION pgx.repair(name text, OUT package text, OUT status text, OUT files text)
     RETURNS SETOF record
-    LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pgx_repair';
 COMMENT ON FUNCTION pgx.repair(text) IS 'brings back the missing and changed files of a package';
 
@@ -739,6 +771,8 @@ REVOKE EXECUTE ON FUNCTION
     pgx.preload(text[], text, boolean),
     pgx.preload(text, text, boolean),
     pgx.unpreload(text),
+    pgx.allow(text, text, text[], boolean, boolean, boolean),
+    pgx.disallow(text, text),
     pgx.create(text[], text[]),
     pgx.create(text, text[]),
     pgx.usage(text),

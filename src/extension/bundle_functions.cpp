@@ -110,14 +110,16 @@ void tell_what_is_replaced(const Release &release) {
 // Keeps a bundle whose origin has been decided upon, and installs it. The lock comes first: others
 // read what is kept here when they hold it.
 Result<void> keep_and_install(const std::string &path, const Json &described, const Json &sql,
-                              const DirectoryLayout &layout, ProgressSlot &progress,
+                              Policy &policy, const DirectoryLayout &layout, ProgressSlot &progress,
                               pg::ResultSet &rows) {
+    // A key speaks for any name; what the caller may have is another question.
+    Wish wish{.name = TRY(json_string(described, "package"))};
+    TRY(policy.check_wishes({wish}));
     take_cluster_lock();
     Release release = TRY(keep_bundle(path, described, sql));
     tell_what_is_replaced(release);
-    Wish wish{.name = release.package};
     wish.release = std::move(release);
-    const Plan plan = TRY(plan_and_place({wish}, "update", layout, progress));
+    const Plan plan = TRY(plan_and_place({wish}, "update", policy, layout, progress));
     report(plan, "update", rows);
     return {};
 }
@@ -246,6 +248,7 @@ PGX_FUNCTION(pgx_drop_bundle) {
 PGX_FUNCTION(pgx_install_bundle) {
     const pg::OwnerRights rights(fcinfo);
     TRY(check_may_change("pgx.install_bundle()"));
+    Policy policy(rights, "pgx.install_bundle()");
     if (PG_ARGISNULL(0)) return fail(ErrorCode::invalid_argument, "the bundle is null");
     const pg::Value signature = pg::text_argument(fcinfo, 1);
     const bool allow_unsigned = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
@@ -260,13 +263,14 @@ PGX_FUNCTION(pgx_install_bundle) {
     const std::string path = join_path(staging.path(), "bundle");
     TRY(write_argument(fcinfo, 0, path));
     const Json described = TRY(describe(path, signature, allow_unsigned, layout, progress));
-    TRY(keep_and_install(path, described, nullptr, layout, progress, rows));
+    TRY(keep_and_install(path, described, nullptr, policy, layout, progress, rows));
     return rows.done();
 }
 
 PGX_FUNCTION(pgx_install_sql) {
     const pg::OwnerRights rights(fcinfo);
     TRY(check_may_change("pgx.install_sql()"));
+    Policy policy(rights, "pgx.install_sql()");
     TRY(check_superuser(rights, "install a script as an extension",
                         "Whoever creates the extension runs the script."));
     const std::string name = TRY(required_argument(fcinfo, 0, "the name of the extension"));
@@ -303,7 +307,7 @@ PGX_FUNCTION(pgx_install_sql) {
     const Json described = TRY(describe(path, {}, true, layout, progress));
     TRY(check_same_sql_version(name, TRY(json_string(described, "version")), version));
     TRY(keep_and_install(path, described, {{"version", version}, {"scripts", std::move(scripts)}},
-                         layout, progress, rows));
+                         policy, layout, progress, rows));
     return rows.done();
 }
 

@@ -10,7 +10,9 @@
 extern "C" {
 #include "access/parallel.h"
 #include "catalog/pg_authid_d.h"
+#include "commands/dbcommands.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "storage/dsm.h"
@@ -38,11 +40,14 @@ enum Key : std::uint64_t { key_header, key_statement, key_queue };
 
 enum class Decision : std::uint32_t { none, commit, abort };
 
+// When a worker's transaction ends, and how.
+enum class Ending { roll_back, commit, with_ours };
+
 // What both sides share.
 struct Header {
     Oid database;
     Oid role;
-    bool waits_for_decision;
+    Ending ending;
     int leader_pid;
     pg_atomic_uint32 decision;
     pg_atomic_uint32 worker;    // its number among the processes plus one, 0 before it runs
@@ -71,7 +76,7 @@ struct Started {
 };
 
 // Plain C: segment, queue, worker.
-Started start(Oid database, Oid role, bool waits, const char *statement, Size length) {
+Started start(Oid database, Oid role, Ending ending, const char *statement, Size length) {
     shm_toc_estimator estimator;
     shm_toc_initialize_estimator(&estimator);
     shm_toc_estimate_chunk(&estimator, sizeof(Header));
@@ -87,7 +92,7 @@ Started start(Oid database, Oid role, bool waits, const char *statement, Size le
     started.header = static_cast<Header *>(shm_toc_allocate(toc, sizeof(Header)));
     started.header->database = database;
     started.header->role = role;
-    started.header->waits_for_decision = waits;
+    started.header->ending = ending;
     started.header->leader_pid = MyProcPid;
     pg_atomic_init_u32(&started.header->decision, 0);
     pg_atomic_init_u32(&started.header->worker, 0);
@@ -198,11 +203,11 @@ Result<pg::Value> receive(const Started &started, const Database &database) {
     return pg::Value{answer["value"].get<std::string>()};
 }
 
-Result<pg::Value> run(const Database &database, Oid role, const std::string &sql, bool waits) {
+Result<pg::Value> run(const Database &database, Oid role, const std::string &sql, Ending ending) {
     const char *statement = sql.c_str();
     const Size length = sql.size();
     const Oid oid = database.oid;
-    Started started = pg::call([=] { return start(oid, role, waits, statement, length); });
+    Started started = pg::call([=] { return start(oid, role, ending, statement, length); });
     SessionGuard guard(started);
     if (!started.registered)
         return fail(ErrorCode::wrong_state,
@@ -210,7 +215,7 @@ Result<pg::Value> run(const Database &database, Oid role, const std::string &sql
                     "All background worker slots are in use.",
                     "Raise max_worker_processes, or try again later.");
     pg::Value value = TRY(receive(started, database));
-    if (waits)
+    if (ending == Ending::with_ours)
         guard.hand_over();
     else
         guard.finish();
@@ -325,7 +330,8 @@ Result<void> serve(Header *header, const char *statement, shm_mq_handle *queue) 
         Json answer = Json::object();
         answer["value"] = value == nullptr ? Json() : Json(value);
         send_answer(queue, answer);
-        if (header->waits_for_decision) decision = wait_for_decision(header);
+        if (header->ending == Ending::with_ours) decision = wait_for_decision(header);
+        if (header->ending == Ending::commit) decision = Decision::commit;
     } catch (const pg::BackendError &error) {
         send_answer(queue, error_of(error));
     }
@@ -365,7 +371,14 @@ Result<Database> find_database(const std::string &name) {
 }
 
 Result<pg::Value> ask_database(const Database &database, const std::string &sql) {
-    return run(database, BOOTSTRAP_SUPERUSERID, sql, false);
+    return run(database, BOOTSTRAP_SUPERUSERID, sql, Ending::roll_back);
+}
+
+Result<void> commit_at_once(const std::string &sql) {
+    const Oid here = MyDatabaseId;
+    (void)TRY(run({here, pg::call([here] { return get_database_name(here); })},
+                  BOOTSTRAP_SUPERUSERID, sql, Ending::commit));
+    return {};
 }
 
 Result<void> execute_in_database(const Database &database, Oid role, const std::string &sql) {
@@ -389,7 +402,7 @@ Result<void> execute_in_database(const Database &database, Oid role, const std::
                 "",
                 "COMMIT first, or name all extensions in one call: pgx.create(ARRAY[...], ...).");
     open_sessions().reserve(open_sessions().size() + 1);
-    (void)TRY(run(database, role, sql, true));
+    (void)TRY(run(database, role, sql, Ending::with_ours));
     return {};
 }
 
@@ -421,7 +434,7 @@ void pgx_database_session_main(Datum argument) {
     BackgroundWorkerInitializeConnectionByOid(
         header->database, header->role,
         BGWORKER_BYPASS_ROLELOGINCHECK |
-            (header->waits_for_decision ? 0 : BGWORKER_BYPASS_ALLOWCONN));
+            (header->ending == Ending::with_ours ? 0 : BGWORKER_BYPASS_ALLOWCONN));
     pg::guarded(
         "could not work for another database",
         [](void *data) {

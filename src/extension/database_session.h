@@ -36,6 +36,10 @@ Result<pg::Value> ask_database(const Database &database, const std::string &sql)
 // in that database already.
 Result<void> execute_in_database(const Database &database, Oid role, const std::string &sql);
 
+// Runs a statement in this database, as the bootstrap superuser, in a transaction of its own that
+// is committed before this returns, whatever becomes of ours. wrong_state as above.
+Result<void> commit_at_once(const std::string &sql);
+
 // Whether this transaction has work in other databases that is not committed yet.
 bool has_open_sessions();
 

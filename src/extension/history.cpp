@@ -2,6 +2,7 @@
 
 #include "extension/history.h"
 
+#include "extension/database_session.h"
 #include "extension/query.h"
 
 namespace pgx {
@@ -14,6 +15,20 @@ std::string calling_role() {
 }
 
 }  // namespace
+
+Result<void> record_refusal(const std::string &action, const std::string &package,
+                            const std::string &role) {
+    // Built here, because the worker takes no parameters.
+    const std::string sql =
+        *pg::query(
+             "SELECT pg_catalog.format('INSERT INTO pgx.history (change, action, package, "
+             "\"session_user\", role, client) VALUES (pg_catalog.uuidv7(), %L, %L, %L, %L, "
+             "%L)', $1, $2, SESSION_USER, $3, pg_catalog.host("
+             "pg_catalog.inet_client_addr()))",
+             {action, package, role})
+             .at(0)[0];
+    return commit_at_once(sql);
+}
 
 std::string new_change() { return *pg::query("SELECT pg_catalog.uuidv7()").at(0)[0]; }
 

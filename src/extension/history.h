@@ -25,4 +25,8 @@ std::string new_change();
 // files this is the commit record: it has to be written by the subtransaction that changes them.
 void record_history(const HistoryEntry &entry);
 
+// Writes a row that stays when this transaction is rolled back: that `role` was refused something.
+Result<void> record_refusal(const std::string &action, const std::string &package,
+                            const std::string &role);
+
 }  // namespace pgx

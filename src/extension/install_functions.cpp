@@ -60,12 +60,16 @@ std::vector<std::string> wanted_extensions(const Plan &plan) {
 
 PGX_FUNCTION(pgx_plan) {
     const std::vector<Wish> wishes = TRY(wishes_argument(fcinfo));
+    const pg::OwnerRights rights(fcinfo);
     TRY(check_may_change("pgx.plan()"));
+    Policy policy(rights, "pgx.plan()");
+    TRY(policy.check_wishes(wishes));
     pg::ResultSet rows(fcinfo);
     ProgressSlot progress("plan");
     const DirectoryLayout layout = directory_layout();
     TRY(ensure_set_up());
     const Plan plan = TRY(prepare(wishes, layout, progress));
+    TRY(policy.check_plan(plan));
     for (const Satisfied &satisfied : plan.satisfied) {
         pg::Row row = satisfied_row(satisfied);
         rows.add({row[0],
@@ -100,12 +104,14 @@ PGX_FUNCTION(pgx_install) {
     const std::vector<Wish> wishes = TRY(wishes_argument(fcinfo));
     const pg::OwnerRights rights(fcinfo);
     TRY(check_may_change("pgx.install()"));
+    Policy policy(rights, "pgx.install()");
+    TRY(policy.check_wishes(wishes));
     const std::vector<std::string> databases = pg::names_argument(fcinfo, 3);
     pg::ResultSet rows(fcinfo);
     ProgressSlot progress("install");
     const DirectoryLayout layout = directory_layout();
     TRY(ensure_set_up());
-    const Plan plan = TRY(plan_and_place(wishes, "update", layout, progress));
+    const Plan plan = TRY(plan_and_place(wishes, "update", policy, layout, progress));
     // It came because something else requires it, and now somebody wants it for itself.
     for (const Satisfied &satisfied : plan.satisfied)
         if (satisfied.by == Satisfied::By::installed && satisfied.required_by.empty())

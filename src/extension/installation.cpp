@@ -94,9 +94,10 @@ std::vector<std::pair<std::string, pg::Value>> extensions_of(const PlannedPackag
     return extensions;
 }
 
-Result<void> place(Plan &plan, const char *action, const DirectoryLayout &layout,
+Result<void> place(Plan &plan, const char *action, Policy &policy, const DirectoryLayout &layout,
                    ProgressSlot &progress) {
     if (plan.packages.empty()) return {};
+    TRY(policy.check_plan(plan));
     // The lock comes after the downloads, so that nobody waits for a network, and stays to the end
     // of the transaction.
     progress.report("lock", "", 0, 0);
@@ -120,18 +121,18 @@ Result<void> place(Plan &plan, const char *action, const DirectoryLayout &layout
     return apply_in_transaction(layout, std::move(changes));
 }
 
-Result<Plan> plan_and_place(const std::vector<Wish> &wishes, const char *action,
+Result<Plan> plan_and_place(const std::vector<Wish> &wishes, const char *action, Policy &policy,
                             const DirectoryLayout &layout, ProgressSlot &progress) {
     {
         Plan plan = TRY(prepare(wishes, layout, progress));
-        Result<void> placed = place(plan, action, layout, progress);
+        Result<void> placed = place(plan, action, policy, layout, progress);
         if (placed) return plan;
         if (placed.error().code != ErrorCode::serialization_failure)
             return fail(std::move(placed).error());
     }
     // Another session was faster. Now we hold the lock, and the second plan stays true.
     Plan plan = TRY(prepare(wishes, layout, progress));
-    TRY(place(plan, action, layout, progress));
+    TRY(place(plan, action, policy, layout, progress));
     return plan;
 }
 

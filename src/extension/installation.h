@@ -8,6 +8,7 @@
 
 #include "core/base/result.h"
 #include "extension/plan.h"
+#include "extension/policy.h"
 #include "extension/result_set.h"
 
 namespace pgx {
@@ -29,11 +30,11 @@ std::string because(const std::string &action, const std::string &required_by);
 // Takes the lock and applies a plan, packages in its order. `action` is the word for pgx.history
 // where a package replaces another version
 // ("update", "rollback").
-Result<void> place(Plan &plan, const char *action, const DirectoryLayout &layout,
+Result<void> place(Plan &plan, const char *action, Policy &policy, const DirectoryLayout &layout,
                    ProgressSlot &progress);
 
 // prepare() and place(), once more if another session has changed something between the two.
-Result<Plan> plan_and_place(const std::vector<Wish> &wishes, const char *action,
+Result<Plan> plan_and_place(const std::vector<Wish> &wishes, const char *action, Policy &policy,
                             const DirectoryLayout &layout, ProgressSlot &progress);
 
 // A row of pgx.installation for each extension of a plan that was placed.

@@ -9,6 +9,7 @@
 #include "extension/integrity.h"
 #include "extension/inventory.h"
 #include "extension/lock.h"
+#include "extension/policy.h"
 #include "extension/recovery.h"
 #include "extension/result_set.h"
 #include "extension/settings.h"
@@ -64,12 +65,14 @@ PGX_FUNCTION(pgx_verify) {
 }
 
 PGX_FUNCTION(pgx_repair) {
+    const pg::OwnerRights rights(fcinfo);
     TRY(check_may_change("pgx.repair()"));
     pg::ResultSet rows(fcinfo);
     ProgressSlot progress("repair");
     const DirectoryLayout layout = directory_layout();
     const InstalledPackage installed =
         TRY(require_installed(pg::text_argument(fcinfo, 0).value_or("")));
+    TRY(Policy(rights, "pgx.repair()").check_installed(installed));
     TRY(ensure_set_up());
     take_cluster_lock();
     TRY(recover(layout));

@@ -238,6 +238,7 @@ PGX_FUNCTION(pgx_export) {
 PGX_FUNCTION(pgx_apply) {
     const pg::OwnerRights rights(fcinfo);
     TRY(check_may_change("pgx.apply()"));
+    Policy policy(rights, "pgx.apply()");
     pg::ResultSet rows(fcinfo);
     ProgressSlot progress("apply");
     const DirectoryLayout layout = directory_layout();
@@ -246,6 +247,8 @@ PGX_FUNCTION(pgx_apply) {
     const char *bytes = pg::call(
         [fcinfo] { return DatumGetCString(DirectFunctionCall1(jsonb_out, PG_GETARG_DATUM(0))); });
     LockFile lock = TRY(read_lock(TRY(parse_json(bytes))));
+    for (const LockedPackage &package : lock.packages)
+        TRY(policy.check_wishes({{.name = package.release.package}}));
     // Registries that are missing here come along; those that are here stay as they are.
     const bool trusted = may_add_registry(rights.caller());
     for (const LockedRegistry &registry : lock.registries)
@@ -278,7 +281,7 @@ PGX_FUNCTION(pgx_apply) {
                 "Package \"" + package.release.package + "\" is required by extension \"" +
                     package.required_by + "\" and is not in it.",
                 "Make it anew with SELECT pgx.export() on a server where everything is installed.");
-    TRY(place(plan, "apply", layout, progress));
+    TRY(place(plan, "apply", policy, layout, progress));
     report(plan, "apply", rows);
     for (const LockedPackage &package : lock.packages)
         pg::execute(
@@ -287,6 +290,11 @@ PGX_FUNCTION(pgx_apply) {
             {package.release.package, package.pinned ? "true" : "false",
              package.requested ? "true" : "false"});
     // What is not in the lock file goes, with the checks of remove().
+    for (const pg::Row &row :
+         pg::query("SELECT package FROM pgx.installed WHERE package OPERATOR(pg_catalog.<>) ALL "
+                   "($1::pg_catalog.text[])",
+                   {pg::array_literal(kept)}))
+        TRY(policy.check_installed(TRY(require_installed(row[0].value_or("")))));
     for (const pg::Row &row :
          pg::query("SELECT r.package, r.version FROM pgx.remove(coalesce((SELECT "
                    "pg_catalog.array_agg(package ORDER BY package)"

@@ -12,6 +12,7 @@
 #include "extension/home.h"
 #include "extension/lock.h"
 #include "extension/next_step.h"
+#include "extension/policy.h"
 #include "extension/preload_change.h"
 #include "extension/result_set.h"
 #include "extension/transaction.h"
@@ -135,8 +136,11 @@ std::string first_step(const PreloadNeed &need, const PreloadChange &change) {
 }  // namespace
 
 PGX_FUNCTION(pgx_preload) {
+    const pg::OwnerRights rights(fcinfo);
     TRY(check_may_preload("pgx.preload()"));
+    Policy policy(rights, "pgx.preload()");
     const std::vector<std::string> names = pg::names_argument(fcinfo, 0);
+    for (const std::string &name : names) TRY(policy.check_preload(name));
     const std::string via = TRY(via_argument(fcinfo));
     const bool force = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
     pg::ResultSet rows(fcinfo);
@@ -170,13 +174,16 @@ PGX_FUNCTION(pgx_preload) {
 }
 
 PGX_FUNCTION(pgx_unpreload) {
+    const pg::OwnerRights rights(fcinfo);
     TRY(check_may_preload("pgx.unpreload()"));
+    Policy policy(rights, "pgx.unpreload()");
     pg::ResultSet rows(fcinfo);
     ProgressSlot progress("unpreload");
     take_cluster_lock();
     std::vector<std::string> libraries;
     for (const std::string &name : pg::names_argument(fcinfo, 0)) {
         TRY(check_name("extension", name));
+        TRY(policy.check_preload(name));
         std::vector<std::string> own;
         if (const std::optional<InstalledPackage> installed = find_installed(name))
             own = libraries_of(installed->package);

@@ -8,6 +8,7 @@
 #include "extension/history.h"
 #include "extension/home.h"
 #include "extension/lock.h"
+#include "extension/policy.h"
 #include "extension/preload_change.h"
 #include "extension/recovery.h"
 #include "extension/result_set.h"
@@ -86,7 +87,9 @@ Result<void> take_out_of_preload(const std::vector<std::string> &libraries) {
 }  // namespace
 
 PGX_FUNCTION(pgx_remove) {
+    const pg::OwnerRights rights(fcinfo);
     TRY(check_may_change("pgx.remove()"));
+    Policy policy(rights, "pgx.remove()");
     const bool force = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
     pg::ResultSet rows(fcinfo);
     ProgressSlot progress("remove");
@@ -102,6 +105,7 @@ PGX_FUNCTION(pgx_remove) {
     std::vector<std::string> leaving, extensions, libraries;
     for (const std::string &name : pg::names_argument(fcinfo, 0)) {
         InstalledPackage installed = TRY(require_installed(name));
+        TRY(policy.check_installed(installed));
         // Two names of one package.
         if (std::ranges::find(leaving, installed.package) != leaving.end()) continue;
         leaving.push_back(installed.package);

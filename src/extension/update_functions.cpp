@@ -80,7 +80,8 @@ bool is_pinned(const std::string &package) {
 // The release that a package was updated from, as history has it.
 Result<Release> previous_release(const InstalledPackage &installed) {
     std::vector<pg::Row> rows = pg::query_latest(
-        "SELECT p.version, p.registry, g.kind, g.source, p.url, p.size, p.sha256, p.signer, p.libraries"
+        "SELECT p.version, p.registry, g.kind, g.source, p.url, p.size, p.sha256, p.signer, "
+        "p.libraries"
         "  FROM pgx.history AS h"
         "  JOIN pgx.history AS p ON p.package OPERATOR(pg_catalog.=) h.package AND p.url IS NOT "
         "NULL"
@@ -102,9 +103,11 @@ Result<Release> previous_release(const InstalledPackage &installed) {
 
 Result<Datum> set_pinned(FunctionCallInfo fcinfo, bool pinned) {
     const char *function = pinned ? "pgx.pin()" : "pgx.unpin()";
+    const pg::OwnerRights rights(fcinfo);
     TRY(check_may_change(function));
     const InstalledPackage installed =
         TRY(require_installed(pg::text_argument(fcinfo, 0).value_or("")));
+    TRY(Policy(rights, function).check_installed(installed));
     if (installed.pinned != pinned) {
         pg::execute(
             "UPDATE pgx.installed SET pinned = $2::pg_catalog.bool WHERE package "
@@ -119,7 +122,9 @@ Result<Datum> set_pinned(FunctionCallInfo fcinfo, bool pinned) {
 }  // namespace
 
 PGX_FUNCTION(pgx_update) {
+    const pg::OwnerRights rights(fcinfo);
     TRY(check_may_change("pgx.update()"));
+    Policy policy(rights, "pgx.update()");
     pg::ResultSet rows(fcinfo);
     ProgressSlot progress("update");
     const DirectoryLayout layout = directory_layout();
@@ -134,6 +139,7 @@ PGX_FUNCTION(pgx_update) {
     } else {
         for (const std::string &name : pg::names_argument(fcinfo, 0)) {
             packages.push_back(TRY(require_installed(name)));
+            TRY(policy.check_installed(packages.back()));
             TRY(check_not_pinned(packages.back()));
         }
     }
@@ -147,17 +153,19 @@ PGX_FUNCTION(pgx_update) {
     std::vector<Wish> wishes;
     std::vector<pg::Row> unchanged;
     for (const InstalledPackage &installed : packages) {
-        if (installed.pinned) {
-            unchanged.push_back(unchanged_row(installed, "pinned"));
+        if (installed.pinned || !policy.allows(installed)) {
+            unchanged.push_back(
+                unchanged_row(installed, installed.pinned ? "pinned" : "not allowed"));
             continue;
         }
+        TRY(policy.check_installed(installed));
         std::optional<Wish> wish = newer(installed);
         if (wish)
             wishes.push_back(std::move(*wish));
         else
             unchanged.push_back(unchanged_row(installed, reason_for_no_update(installed)));
     }
-    Result<Plan> first = plan_and_place(wishes, "update", layout, progress);
+    Result<Plan> first = plan_and_place(wishes, "update", policy, layout, progress);
     if (!first && all && first.error().code == ErrorCode::wrong_state) {
         // Somebody has pinned one of them meanwhile; "all" means all others.
         for (const InstalledPackage &installed : packages) {
@@ -166,7 +174,7 @@ PGX_FUNCTION(pgx_update) {
             unchanged.push_back(unchanged_row(installed, "pinned"));
             wishes.erase(wish);
         }
-        report(TRY(plan_and_place(wishes, "update", layout, progress)), "update", rows);
+        report(TRY(plan_and_place(wishes, "update", policy, layout, progress)), "update", rows);
     } else {
         report(TRY(std::move(first)), "update", rows);
     }
@@ -175,17 +183,20 @@ PGX_FUNCTION(pgx_update) {
 }
 
 PGX_FUNCTION(pgx_rollback) {
+    const pg::OwnerRights rights(fcinfo);
     TRY(check_may_change("pgx.rollback()"));
+    Policy policy(rights, "pgx.rollback()");
     pg::ResultSet rows(fcinfo);
     ProgressSlot progress("rollback");
     const DirectoryLayout layout = directory_layout();
     TRY(ensure_set_up());
     const InstalledPackage installed =
         TRY(require_installed(pg::text_argument(fcinfo, 0).value_or("")));
+    TRY(policy.check_installed(installed));
     TRY(check_not_pinned(installed));
     Wish wish{.name = installed.package};
     wish.release = TRY(previous_release(installed));
-    const Plan plan = TRY(plan_and_place({wish}, "rollback", layout, progress));
+    const Plan plan = TRY(plan_and_place({wish}, "rollback", policy, layout, progress));
     report(plan, "rollback", rows);
     return rows.done();
 }

@@ -65,14 +65,16 @@ subtest 'an ordinary role may not change anything' => sub {
         'repair' => q{SELECT pgx.repair('color')},
         'sync' => q{SELECT pgx.sync()},
         'recover' => q{SELECT pgx.recover()},
-        'apply' => q{SELECT pgx.apply('{}')});
+        'apply' => q{SELECT pgx.apply('{}')},
+        'allow' => q{SELECT pgx.allow('ordinary')},
+        'disallow' => q{SELECT pgx.disallow('ordinary')});
     foreach my $what (sort keys %calls)
     {
         (my $function = $what) =~ s/ .*//;
         $server->refuses($what, $calls{$what},
             { sqlstate => '42501', message => "permission denied for function $function", hint => '' }, role => 'ordinary');
     }
-    foreach my $table (qw(registries releases installed installed_extensions files history))
+    foreach my $table (qw(registries releases installed installed_extensions files history allowances))
     {
         $server->refuses("$table: DELETE", "DELETE FROM pgx.$table", { sqlstate => '42501', hint => '' }, role => 'ordinary');
         $server->refuses("$table: INSERT", "INSERT INTO pgx.$table DEFAULT VALUES", { sqlstate => '42501', hint => '' }, role => 'ordinary');
@@ -105,6 +107,9 @@ subtest 'an ordinary role may not change anything' => sub {
 
 subtest 'the right to install can be granted' => sub {
     $server->sql('GRANT EXECUTE ON FUNCTION pgx.install(text, text, text, text[]) TO installer');
+    $server->fails('and opens nothing alone', q{SELECT pgx.install('atlas')}, { sqlstate => '42501',
+            message => 'permission denied to run pgx.install() for "atlas"', detail => 'Nothing is allowed to role "installer".' }, role => 'installer');
+    $server->sql(q{SELECT pgx.allow('installer')});
     is($server->node->safe_psql('postgres', q{SELECT extension, action FROM pgx.install('atlas')},
             extra_params => [ '--username' => 'installer' ]), 'atlas|installed', 'and used');
     is($server->sql(q{SELECT "session_user" FROM pgx.history ORDER BY at DESC LIMIT 1}), 'installer', 'the history knows who it was');

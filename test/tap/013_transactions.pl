@@ -334,7 +334,7 @@ subtest 'NOTIFY' => sub {
 };
 
 subtest 'history' => sub {
-    $server->sql('CREATE ROLE operator LOGIN; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA pgx TO operator; CREATE ROLE somebody LOGIN;');
+    $server->sql('CREATE ROLE operator LOGIN; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA pgx TO operator; SELECT pgx.allow(\'operator\', trusted => true, preload => true); CREATE ROLE somebody LOGIN;');
     $node->append_conf('postgresql.conf', "listen_addresses = '127.0.0.1'\n");
     $node->restart;
     begin_with({});

@@ -13,6 +13,7 @@ my $server = PgxTest->new('bundles');
 my $node = $server->node;
 $server->add_registry('stable', priority => 400);
 $server->sql('SELECT pgx.setup(); CREATE ROLE operator LOGIN; GRANT EXECUTE ON FUNCTION pgx.install_bundle(bytea, text, boolean), pgx.install_bundle(text, text, boolean), pgx.trust_key(text, text), pgx.install_sql(text, text, text, text, text[], text, boolean) TO operator');
+$server->sql(q{SELECT pgx.allow('operator', trusted => true)});
 my $maker = PgxPublish->new($server, 'maker');
 my $work = $maker->{work};
 

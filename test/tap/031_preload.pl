@@ -226,7 +226,7 @@ subtest 'what is part of the server' => sub {
 subtest 'rights' => sub {
     $server->sql('CREATE ROLE operator LOGIN');
     $server->refuses('preload() without the right', q{SELECT pgx.preload('watch')}, { sqlstate => '42501', hint => '' }, role => 'operator');
-    $server->sql('GRANT EXECUTE ON FUNCTION pgx.preload(text, text, boolean) TO operator');
+    $server->sql(q{GRANT EXECUTE ON FUNCTION pgx.preload(text, text, boolean) TO operator; SELECT pgx.allow('operator', preload => true)});
     is($node->safe_psql('postgres', q{SELECT action FROM pgx.preload('watch')}, extra_params => [ '-U', 'operator' ]), 'added', 'with it');
     $server->refuses('unpreload() without', q{SELECT pgx.unpreload('watch')}, { sqlstate => '42501', hint => '' }, role => 'operator');
 };

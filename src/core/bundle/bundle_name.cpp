@@ -139,6 +139,16 @@ Result<void> check_bundle_name(const BundleName &name) {
                     "\"" + name.version + "\" is not a semantic version",
                     "The versions of bundles have three numbers, and may have a suffix: 1.2.3, "
                     "1.2.3-beta.1.");
+    if (const std::size_t hyphen = name.version.find('-'); hyphen != std::string::npos &&
+                                                           name.version[hyphen + 1] >= '0' &&
+                                                           name.version[hyphen + 1] <= '9')
+        return fail(
+            ErrorCode::invalid_argument, "version \"" + name.version + "\" means two things",
+            "It is before " + name.version.substr(0, hyphen) +
+                " by Semantic Versioning, and after it by Debian's rule, which servers order "
+                "by.",
+            "A pre-release begins with a letter: " + name.version.substr(0, hyphen) + "-rc." +
+                name.version.substr(hyphen + 1) + ".");
     if (const char *reason = flaw(name))
         return fail(ErrorCode::invalid_argument,
                     "a bundle cannot be named \"" + bundle_file_name(name) + "\"", reason);

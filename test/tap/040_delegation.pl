@@ -1,0 +1,172 @@
+# 040_delegation.pl - roles that may install some things and not others.
+use strict;
+use warnings FATAL => 'all';
+
+use PgxTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $server = PgxTest->new('delegation', settings => "max_worker_processes = 16\n");
+my $node = $server->node;
+$server->add_registry('stable');
+$server->add_registry('testing', priority => 400);
+$server->sql(q{
+    CREATE ROLE operator LOGIN;
+    CREATE ROLE apprentice LOGIN;
+    CREATE ROLE "Dr. ""No""" LOGIN;
+    GRANT EXECUTE ON ROUTINE
+        pgx.plan(text, text, text), pgx.plan(text[], text, text), pgx.install(text, text, text, text[]), pgx.install(text[], text, text, text[]),
+        pgx.update(text), pgx.update(), pgx.rollback(text), pgx.remove(text, boolean), pgx.remove(text[], boolean), pgx.pin(text), pgx.unpin(text),
+        pgx.repair(text), pgx.preload(text, text, boolean), pgx.unpreload(text), pgx.apply(jsonb), pgx.sync(), pgx.allow(text, text, text[], boolean, boolean, boolean),
+        pgx.install_bundle(bytea, text, boolean), pgx.install_sql(text, text, text, text, text[], text, boolean)
+        TO operator, apprentice});
+
+sub as { my ($role, $sql) = @_; return $node->safe_psql('postgres', $sql, extra_params => [ '--username' => $role ]); }
+
+# What is refused changes nothing but the record of it.
+sub refuses_operator
+{
+    my ($name, $sql, %expected) = @_;
+    my ($role, $may_ask) = map { delete $expected{$_} } qw(role may_ask);
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $before = $server->sql(q{SELECT count(*) FROM pgx.history WHERE action LIKE 'refused: %'});
+    my $files = $server->files;
+    my $rows = $server->sql('SELECT string_agg(i::text, $$ $$ ORDER BY package) FROM pgx.installed AS i');
+    my $requests = $server->requests;
+    $server->fails($name, $sql, { sqlstate => '42501', %expected }, role => $role // 'operator');
+    is_deeply($server->files, $files, "$name: the same files");
+    is($server->sql('SELECT string_agg(i::text, $$ $$ ORDER BY package) FROM pgx.installed AS i'), $rows, "$name: the same rows");
+    is($server->requests, $requests, "$name: no request") unless $may_ask;
+    is($server->sql(q{SELECT count(*) FROM pgx.history WHERE action LIKE 'refused: %'}) - $before, 1, "$name: it is recorded once");
+    return;
+}
+
+subtest 'allow()' => sub {
+    like($server->messages(q{SELECT pgx.allow('Dr. "No"', packages => 'atlas')}),
+        qr/NOTICE:  role "Dr\. "No"" may not call pgx\.install\(\) yet\nHINT:  GRANT EXECUTE ON ROUTINE .* TO "Dr\. ""No""";/, 'says what is missing');
+    my ($grant) = $server->messages(q{SELECT pgx.allow('Dr. "No"', packages => 'atlas')}) =~ /HINT:  (GRANT.*;)/;
+    $server->sql($grant);
+    is($server->messages(q{SELECT pgx.allow('Dr. "No"', packages => 'atlas', registries => '{stable}')}), '', 'the remedy helps');
+    is(as('Dr. "No"', q{SELECT extension, action FROM pgx.install('atlas')}), 'atlas|installed', 'install()');
+    is(as('Dr. "No"', q{SELECT package FROM pgx.remove('atlas')}), $server->package_name('atlas'), 'remove()');
+    is($server->sql(q{SELECT pgx.disallow('Dr. "No"')}), '1', 'disallow()');
+    $server->refuses('disallow() again', q{SELECT pgx.disallow('Dr. "No"')}, { sqlstate => '22023', message => qr/nothing of that kind is allowed/, hint => qr// });
+    $server->refuses('a role that is not there', q{SELECT pgx.allow('nobody')}, { sqlstate => '22023', message => 'role "nobody" does not exist', hint => '' });
+    $server->refuses('a registry that is not there', q{SELECT pgx.allow('operator', registries => '{none}')}, { sqlstate => qr/./, message => qr/registry "none" does not exist/, hint => qr// });
+    $server->refuses('no pattern', "SELECT pgx.allow('operator', packages => '$_')", { sqlstate => '22023', message => qr/not a pattern of names/ })
+      foreach '', '[a-z]*', 'a b', "x\n", 'a' x 256;
+    $server->refuses('no superuser', q{SELECT pgx.allow('operator')}, { sqlstate => '42501', message => 'permission denied to run pgx.allow()', hint => 'Ask a superuser.' }, role => 'operator');
+    is(as('apprentice', 'SELECT count(*) FROM pgx.allowances'), '0', 'everybody can look');
+};
+
+subtest 'names' => sub {
+    my $requests = $server->requests;
+    refuses_operator('nothing is allowed yet', q{SELECT pgx.install('atlas')}, message => 'permission denied to run pgx.install() for "atlas"',
+        detail => 'Nothing is allowed to role "operator".', hint => qr/pgx\.allow\(role, packages => '\.\.\.'\)/);
+    is($server->sql(q{SELECT action, package, "session_user", role FROM pgx.history ORDER BY at DESC LIMIT 1}), 'refused: install()|atlas|operator|operator', 'the record');
+    $server->sql(q{SELECT pgx.allow('operator', packages => 'atl*'), pgx.allow('operator', packages => 'sho?'), pgx.allow('apprentice', packages => 'geo')});
+    my %refused = (
+        'plan()' => q{SELECT pgx.plan('geo')},
+        'install()' => q{SELECT pgx.install('geo')},
+        'one of several' => q{SELECT pgx.install(ARRAY['atlas', 'geo'])},
+        'the name of its package' => "SELECT pgx.install('" . $server->package_name('geo') . "')",
+        'with a registry' => q{SELECT pgx.install('stable:geo@1.1')},
+        'a source' => q{SELECT pgx.install('github.com/example/atlas')},
+        'what is not there' => q{SELECT pgx.install('nowhere')},
+        'a bundle' => q{SELECT pgx.install_sql('geo', '1.0', 'SELECT 1')},
+        'a lock file' => q{SELECT pgx.apply((SELECT pgx.export()))},
+    );
+    $server->sql(q{SELECT pgx.install('geo')});
+    $refused{"$_()"} = "SELECT pgx.$_('geo')" foreach qw(update rollback remove pin unpin repair);
+    $refused{'remove() with force'} = q{SELECT pgx.remove('geo', true)};
+    foreach my $name (sort keys %refused)
+    {
+        my $superuser_only = $refused{$name} =~ /install_sql/;
+        if ($superuser_only) { $server->refuses($name, $refused{$name}, { sqlstate => '42501' }, role => 'operator'); next; }
+        refuses_operator($name, $refused{$name}, message => qr/^permission denied to run pgx\.\w+\(\) for "/, detail => 'Role "operator" is allowed packages "atl*" and "sho?".');
+    }
+    is(as('operator', q{SELECT extension, action FROM pgx.install('atlas')}), 'atlas|installed', 'what is allowed');
+    is(as('operator', q{SELECT action FROM pgx.plan('atlas')}), 'already installed', 'plan() too');
+    is(as('operator', q{SELECT extension, action FROM pgx.update()}), "atlas|up to date\ngeo|not allowed", 'update() of all leaves out what is not allowed');
+    is(as('operator', "SELECT package FROM pgx.remove('" . $server->package_name('atlas') . "')"), $server->package_name('atlas'), 'what is installed has all its names');
+    $server->sql(q{SELECT pgx.remove('geo')});
+};
+
+subtest 'what is required comes along' => sub {
+    # color is marked trusted
+    refuses_operator('what is trusted', q{SELECT pgx.install('shop')}, may_ask => 1, detail => qr/"postgresql-\d+-color" has "color", which is marked trusted: /);
+    $server->sql(q{SELECT pgx.allow('operator', packages => 'sho?', trusted => true, libraries => false)});
+    refuses_operator('libraries', q{SELECT pgx.install('shop')}, may_ask => 1, detail => qr/"postgresql-\d+-pgveclike" holds a library\. /);
+    refuses_operator('also before', q{SELECT pgx.plan('shop')}, may_ask => 1, detail => qr/holds a library\. /);
+    $server->sql(q{SELECT pgx.allow('operator', packages => 'sho?', trusted => true, registries => '{testing}')});
+    refuses_operator('another registry', q{SELECT pgx.install('shop')}, may_ask => 1, detail => qr/registry "stable"/);
+    refuses_operator('by name', q{SELECT pgx.install('stable:shop')}, detail => 'Registry "stable" is not allowed to role "operator".');
+    $server->sql(q{SELECT pgx.allow('operator', packages => 'sho?', trusted => true, registries => '{stable}')});
+    is(as('operator', q{SELECT extension, action FROM pgx.install('shop')}),
+        "color|installed, required by shop\nveclike|installed, required by shop\nshop|installed", 'allowed');
+    # what came along is not the operator's to change
+    refuses_operator('remove() of what came along', q{SELECT pgx.remove('color')});
+    is(as('operator', q{SELECT count(*) FROM pgx.remove('shop')}), '1', 'remove()');
+    $server->sql(q{SELECT pgx.remove(ARRAY['color', 'veclike'])});
+};
+
+subtest 'preload' => sub {
+    $server->sql(q{SELECT pgx.allow('operator', packages => 'guard')});
+    refuses_operator('what has to be preloaded', q{SELECT pgx.install('guard')}, may_ask => 1, detail => qr/has to be preloaded\. /);
+    $server->sql(q{SELECT pgx.install('guard')});
+    refuses_operator('preload()', q{SELECT pgx.preload('guard')}, detail => 'Role "operator" is not allowed to have libraries preloaded.');
+    refuses_operator('of the server', q{SELECT pgx.preload('pg_stat_statements')});
+    $server->sql(q{SELECT pgx.allow('operator', packages => 'guard', preload => true)});
+    is(as('operator', q{SELECT library, action FROM pgx.preload('guard')}), 'guard|added', 'allowed');
+    is(as('operator', q{SELECT library, action FROM pgx.unpreload('guard')}), 'guard|taken out', 'unpreload()');
+    $server->sql(q{SELECT pgx.remove('guard')});
+};
+
+subtest 'who calls' => sub {
+    $server->sql(q{CREATE ROLE team; GRANT team TO apprentice; SELECT pgx.allow('team', packages => 'atlas')});
+    is(as('apprentice', q{SELECT action FROM pgx.install('atlas')}), 'installed', 'what is allowed to a role is to its members');
+    $server->sql(q{REVOKE team FROM apprentice});
+    refuses_operator('not after that', q{SELECT pgx.remove('atlas')}, role => 'apprentice');
+    $server->sql(q{GRANT team TO apprentice WITH INHERIT FALSE});
+    refuses_operator('nor without SET ROLE', q{SELECT pgx.remove('atlas')}, role => 'apprentice');
+    $server->sql(q{GRANT EXECUTE ON ROUTINE pgx.remove(text, boolean) TO team});
+    is(as('apprentice', q{SET ROLE team; SELECT count(*) FROM pgx.remove('atlas')}), '1', 'SET ROLE');
+    # the rights of a function of a superuser's are its own, and no more than that
+    $server->sql(q{CREATE FUNCTION public.install_atlas() RETURNS text LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp RETURN (SELECT action FROM pgx.install('atlas'))});
+    is(as('apprentice', 'SELECT install_atlas()'), 'installed', 'SECURITY DEFINER of a superuser');
+    is(as('operator', q{SELECT count(*) FROM pgx.remove('atlas')}), '1', 'gone again');
+    # and the other way round: superusers that call a function of the role's
+    $server->sql(q{GRANT CREATE ON SCHEMA public TO operator});
+    as('operator', q{CREATE FUNCTION public.install_geo() RETURNS text LANGUAGE sql SECURITY DEFINER RETURN (SELECT action FROM pgx.install('geo'))});
+    $server->fails('SECURITY DEFINER of the role', 'SELECT public.install_geo()', { sqlstate => '42501', message => 'permission denied to run pgx.install() for "geo"' });
+};
+
+subtest 'no way around' => sub {
+    # a role that was renamed or dropped takes its allowances to nobody
+    $server->sql(q{CREATE ROLE visitor LOGIN; GRANT EXECUTE ON ROUTINE pgx.install(text, text, text, text[]) TO visitor; SELECT pgx.allow('visitor', packages => 'geo'); ALTER ROLE visitor RENAME TO guest});
+    refuses_operator('renamed', q{SELECT pgx.install('geo')}, role => 'guest');
+    # between plan and install: the allowance is looked at again
+    $server->sql(q{SELECT pgx.allow('operator', packages => 'geo')});
+    as('operator', q{SELECT pgx.plan('geo')});
+    $server->sql(q{SELECT pgx.disallow('operator', 'geo')});
+    refuses_operator('taken back after plan()', q{SELECT pgx.install('geo')});
+    # names are words, whatever is in them
+    $server->refuses('a path for a name', q{SELECT pgx.install('atlas/../geo')}, { sqlstate => '42602', hint => qr// }, role => 'operator');
+    $server->refuses("rows: $_->[0]", $_->[1], { sqlstate => '42501', hint => '' }, role => 'operator')
+      foreach ['INSERT', q{INSERT INTO pgx.allowances VALUES ('operator', '*', NULL, true, true, true)}], ['UPDATE', q{UPDATE pgx.allowances SET packages = '*'}],
+      ['stored bundles', 'SELECT content FROM pgx.stored_bundles'];
+    # a refusal is recorded whatever the transaction comes to, and does not break it
+    my $before = $server->sql(q{SELECT count(*) FROM pgx.history WHERE action LIKE 'refused%'});
+    is(as('operator', q{DO $$ BEGIN PERFORM pgx.install('geo'); EXCEPTION WHEN insufficient_privilege THEN RAISE NOTICE 'refused'; END $$; SELECT 1}), '1', 'a transaction goes on');
+    is($server->sql(q{SELECT count(*) FROM pgx.history WHERE action LIKE 'refused%'}), $before + 1, 'it is recorded');
+};
+
+subtest 'a dump has them' => sub {
+    my $dump = $node->data_dir . '/../dump.sql';
+    command_ok([ 'pg_dump', '--file' => $dump, '--dbname' => $node->connstr('postgres') ], 'pg_dump');
+    like(slurp_file($dump), qr/^COPY pgx\.allowances .*^operator\tatl\*/ms, 'pgx.allowances');
+};
+
+$server->is_consistent('at the end');
+done_testing();
