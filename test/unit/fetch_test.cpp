@@ -5,7 +5,9 @@
 #include "core/registry/fetch.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -314,6 +316,47 @@ TEST_F(FetchTest, FollowsRedirectsWithinHttp) {
     EXPECT_EQ(body_of("/redirect/ok"), "hello\n");
     FetchOptions with = options();
     with.ca_file = server_->certificate();
+    EXPECT_EQ(body_of("/redirect/https", with), "hello\n");
+}
+
+// Loopback plays the Internet, but for the ports that are given here.
+std::vector<unsigned> internal_ports;
+bool is_internal_port(const sockaddr *address) {
+    const auto *in = reinterpret_cast<const sockaddr_in *>(address);
+    return std::ranges::find(internal_ports, ntohs(in->sin_port)) != internal_ports.end();
+}
+
+unsigned port_of(const std::string &url) {
+    return static_cast<unsigned>(std::stoul(url.substr(url.find(':', 8) + 1)));
+}
+
+TEST_F(FetchTest, NoRedirectLeadsInside) {
+    FetchOptions with = options();
+    with.ca_file = server_->certificate();
+    with.is_internal = is_internal_port;
+    const unsigned outside = port_of(server_->url("/")), inside = port_of(server_->secure_url("/"));
+    internal_ports = {inside};
+    for (const std::vector<std::string> &headers :
+         {std::vector<std::string>{}, {"Authorization: Bearer secret"}}) {
+        Download one = request(server_->url("/redirect/https"));
+        one.headers = headers;
+        const auto result = fetch(one, with);
+        ASSERT_FALSE(result);
+        EXPECT_EQ(result.error().code, ErrorCode::registry_refused);
+        EXPECT_NE(result.error().message.find("redirected to an address that is not allowed"),
+                  std::string::npos)
+            << result.error().message;
+    }
+    // A connection that stays open is remembered for what it is.
+    Connections connections;
+    ASSERT_TRUE(download({request(server_->url("/ok"))}, with, real_file_system(), reporter_,
+                         &connections));
+    EXPECT_FALSE(download({request(server_->url("/redirect/https"))}, with, real_file_system(),
+                          reporter_, &connections));
+    // A registry that is inside itself may lead to its neighbours, and any to itself.
+    internal_ports = {outside, inside};
+    EXPECT_EQ(body_of("/redirect/https", with), "hello\n");
+    internal_ports = {};
     EXPECT_EQ(body_of("/redirect/https", with), "hello\n");
 }
 

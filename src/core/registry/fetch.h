@@ -1,10 +1,10 @@
 // fetch.h - downloads with libcurl's multi interface, side by side on one thread.
 //
 // https, http and file; at most four connections to one host; redirects are followed only within
-// http(s) and never from https to http; a request's own headers, which may hold credentials, never
-// go to another host, port or scheme than the URL's. Connect, stall and
-// total time-outs; up to three tries with backoff for what may pass (connection failures, 408, 429,
-// 5xx); a byte cap for each transfer that is enforced while receiving.
+// http(s), never from https to http, and not from the Internet to an internal address; a request's
+// own headers, which may hold credentials, never go to another host, port or scheme than the URL's.
+// Connect, stall and total time-outs; up to three tries with backoff for what may pass (connection
+// failures, 408, 429, 5xx); a byte cap for each transfer that is enforced while receiving.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +16,7 @@
 #include "core/base/file_system.h"
 #include "core/base/protocol.h"
 #include "core/base/result.h"
+#include "core/registry/internal_address.h"
 
 namespace pgx {
 
@@ -26,6 +27,8 @@ struct FetchOptions {
     unsigned stall_timeout_s = 30;  // less than 1 byte/s for so long
     unsigned total_timeout_s = 3600;
     unsigned tries = 3;
+    // Where a redirect may not lead from an address that is not so; tests have one address only.
+    bool (*is_internal)(const sockaddr *) = is_internal_address;
 };
 
 // One file to get. Give either `path` (streamed to a new file there) or leave it empty (kept in
