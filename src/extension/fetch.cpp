@@ -17,6 +17,18 @@ extern "C" {
 
 namespace pgx {
 
+namespace {
+
+// As server processes can open it, which run in the data directory: a relative path is the same on
+// a standby and in a restored backup.
+std::string destination_of(const DirectoryLayout &layout) {
+    const std::string path = join_path(layout.root, layout.version_directory());
+    const std::string inside = std::string(DataDir) + "/";
+    return path.starts_with(inside) ? path.substr(inside.size()) : path;
+}
+
+}  // namespace
+
 Result<std::vector<Receipt>> fetch_releases(const std::vector<Release> &releases,
                                             const std::string &staging,
                                             const DirectoryLayout &layout, ProgressSlot &progress) {
@@ -35,6 +47,7 @@ Result<std::vector<Receipt>> fetch_releases(const std::vector<Release> &releases
                           {"cache", layout.cache()},
                           {"staging", staging},
                           {"server", std::string(my_exec_path)},
+                          {"destination", destination_of(layout)},
                           {"artifacts", std::move(artifacts)},
                           {"headers", std::move(headers)}};
     const Json result = TRY(run_helper(request, progress));

@@ -74,7 +74,7 @@ Result<std::pair<std::string, std::string>> compare(const RecordedFile &file,
             "SHA-256 is " + *sha256 + ", recorded was " + file.sha256 + "." +
                 (file.original_sha256.empty() ? ""
                  : *sha256 == file.original_sha256
-                     ? " It is the package's own file, which does not find its libraries."
+                     ? " It is the package's own file, without the changes that it needs here."
                      : " That of the package's own file is " + file.original_sha256 + ".")};
     if (info->owner != geteuid())
         return Outcome{"wrong owner", "It belongs to user " + std::to_string(info->owner) + "."};

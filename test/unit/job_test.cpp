@@ -119,6 +119,16 @@ TEST_F(Jobs, RefreshGetsEverything) {
     EXPECT_EQ(log.refreshes[1].source, "");
 }
 
+TEST_F(Jobs, EveryArtifactIsToldWhereItWillBe) {
+    Json request = fetch_request();
+    request["destination"] = "pgx/18";
+    ASSERT_TRUE(run(request));
+    for (const Artifact &one : log.fetches.at(0).second.artifacts)
+        EXPECT_EQ(one.destination, "pgx/18");
+    request["destination"] = 18;
+    EXPECT_FALSE(run(request));
+}
+
 TEST_F(Jobs, FetchGetsEverything) {
     const auto result = run(fetch_request());
     ASSERT_TRUE(result) << result.error().message;
@@ -126,6 +136,7 @@ TEST_F(Jobs, FetchGetsEverything) {
     const FetchRequest &request = log.fetches[0].second;
     EXPECT_EQ(request.cache, "/var/cache/pgx");
     EXPECT_EQ(request.staging, "/var/staging");
+    EXPECT_EQ(request.artifacts[0].destination, "");
     EXPECT_EQ(request.platform.postgres_major, 18U);
     ASSERT_EQ(request.artifacts.size(), 2U);
     const Artifact &first = request.artifacts[0];

@@ -103,6 +103,53 @@ class UnpackTest : public ::testing::Test {
     CollectingReporter reporter_;
 };
 
+std::string digest(std::string_view bytes) {
+    Sha256 sum;
+    sum.update(bytes);
+    return sum.finish().value();
+}
+
+TEST_F(UnpackTest, TextsThatNameTheirPackaging) {
+    artifact_.destination = "pgx/18";
+    const std::string text =
+        "COPY t FROM '/usr/share/postgresql/18/extension/thing.data';\n"
+        "LOAD '$libdir/thing'; LOAD '$libdir/plpgsql';\n";
+    const std::string with_path =
+        "default_version = '1.0'\nmodule_pathname = "
+        "'/usr/lib/postgresql/18/lib/thing'\ndirectory = "
+        "'/usr/share/postgresql/18/thing'\n";
+    TarBuilder tar;
+    tar.file(share + "thing.control", with_path).file(share + "thing.data");
+    tar.file("./usr/share/postgresql/18/thing/thing--1.0.sql", text)
+        .file(lib + "thing.so", module_bytes());
+    tar.symlink("./usr/share/postgresql/18/thing/thing--0.9--1.0.sql", "thing--1.0.sql");
+    const auto receipt = unpack(tar);
+    ASSERT_TRUE(receipt) << receipt.error().message << receipt.error().detail;
+    EXPECT_EQ(staged("share/extension/thing.control"),
+              "default_version = '1.0'\nmodule_pathname = 'thing'\ndirectory = 'thing'\n");
+    const std::string adapted =
+        "COPY t FROM 'pgx/18/share/extension/thing.data';\n"
+        "LOAD 'thing'; LOAD '$libdir/plpgsql';\n";
+    EXPECT_EQ(staged("share/thing/thing--1.0.sql"), adapted);
+    EXPECT_EQ(staged("share/thing/thing--0.9--1.0.sql"), adapted);
+    EXPECT_EQ(on_disk(), paths(*receipt));
+    for (const ReceiptFile &file : receipt->files) {
+        EXPECT_EQ(digest(staged(file.path)), file.sha256) << file.path;
+        EXPECT_EQ(staged(file.path).size(), file.size) << file.path;
+        const std::string original = file.kind == FileKind::script    ? digest(text)
+                                     : file.kind == FileKind::control ? digest(with_path)
+                                                                      : "";
+        EXPECT_EQ(file.original_sha256, original) << file.path;
+    }
+    EXPECT_EQ(receipt->extensions.at(0).libraries, (Strings{"plpgsql", "thing"}));
+    // Where nobody knows the place, names are enough.
+    artifact_.destination.clear();
+    ASSERT_TRUE(unpack(tar));
+    EXPECT_EQ(staged("share/thing/thing--1.0.sql"),
+              "COPY t FROM '/usr/share/postgresql/18/extension/thing.data';\n"
+              "LOAD 'thing'; LOAD '$libdir/plpgsql';\n");
+}
+
 TEST_F(UnpackTest, AWholePackage) {
     TarBuilder tar = package();
     tar.file(lib + "thing.so", module_bytes(), 04777);

@@ -1,9 +1,15 @@
+// library_package.cpp - one pass over a .deb.
+//
+// Files are written under numbers, so that no name of the archive ever becomes a path here; which
+// number a library has is known by its path in the archive. Links are not made but kept as names,
+// and resolved among the names (links.h): "libz.so.1" is nearly always one.
 #include "core/library/library_package.h"
 
 #include <algorithm>
 
 #include "core/library/library_names.h"
 #include "core/registry/archive.h"
+#include "core/registry/disk_space.h"
 #include "core/registry/sha256.h"
 
 namespace pgx {
@@ -18,7 +24,9 @@ bool is_library_path(std::string_view path) {
            is_shared_library_name(file_name(path));
 }
 
-Result<UnpackedFile> write(FileSystem &fs, ArchiveReader &reader, const std::string &path) {
+Result<UnpackedFile> write(FileSystem &fs, ArchiveReader &reader, const ArchiveEntry &entry,
+                           const std::string &path) {
+    TRY(check_disk_space(parent_path(path), entry.size, "file \"" + shown_path(entry.path) + "\""));
     std::unique_ptr<WritableFile> file = TRY(fs.create(path, 0600));
     Sha256 digest;
     TRY(reader.read([&](std::string_view bytes) {
@@ -50,7 +58,8 @@ Result<LibraryPackageFiles> LibraryPackageFiles::unpack(FileSystem &fs, const st
         }
         const bool is_data = !below.empty() && entry->path.starts_with(below);
         if (entry->type != Type::file || (!is_data && !is_library_path(entry->path))) continue;
-        UnpackedFile file = TRY(write(fs, *reader, join_path(directory, std::to_string(number))));
+        UnpackedFile file =
+            TRY(write(fs, *reader, *entry, join_path(directory, std::to_string(number))));
         auto &target = is_data ? files.data_ : files.libraries_;
         const std::string key = is_data ? entry->path.substr(below.size()) : entry->path;
         if (!target.emplace(key, std::move(file)).second)

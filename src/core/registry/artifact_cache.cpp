@@ -5,6 +5,7 @@
 
 #include "core/base/names.h"
 #include "core/registry/apt_cache.h"
+#include "core/registry/disk_space.h"
 
 namespace pgx {
 
@@ -66,6 +67,12 @@ Result<void> cache_artifacts(
         downloads.push_back(std::move(one));
     }
     if (downloads.empty()) return {};
+    // How much they are unpacked is known only then, and asked for file by file.
+    std::uint64_t needed = 0;
+    for (const Download &one : downloads) needed += one.size.value_or(0);
+    TRY(check_disk_space(cache, needed,
+                         downloads.size() == 1 ? "package \"" + downloads[0].item + "\""
+                                               : std::to_string(downloads.size()) + " packages"));
     TRY(get(downloads));
     for (const auto &[path, part] : unfinished) TRY(fs.rename(part, path));
     return {};

@@ -124,6 +124,7 @@ Result<FetchJob> read_fetch(const Json &json) {
     if (!headers.is_object()) return wrong("headers", "must be an object");
     for (const auto &[registry, own] : headers.items())
         job.request.headers[registry] = TRY(read_headers(own));
+    const std::string destination = TRY(json_string(json, "destination", ""));
     const auto artifacts = json.find("artifacts");
     if (artifacts == json.end() || !artifacts->is_array() || artifacts->empty())
         return wrong("artifacts", "must be an array that is not empty");
@@ -136,6 +137,7 @@ Result<FetchJob> read_fetch(const Json &json) {
         // Each package has one directory in staging.
         if (!packages.insert(artifact->package).second)
             return wrong("artifacts", "names package \"" + artifact->package + "\" twice");
+        artifact->destination = destination;
         job.request.artifacts.push_back(std::move(*artifact));
         job.kinds.push_back(std::move(*kind));
     }

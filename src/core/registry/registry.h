@@ -51,6 +51,9 @@ struct Artifact {
     std::string file = {};   // of a bundle: its file name, as it was signed; may be empty
     // What an earlier installation brought along with it; nullopt: this is a new one.
     std::optional<std::vector<ReceiptLibrary>> libraries = {};
+    // Where share/ and lib/ of what is installed will be, as a server process can open it, for
+    // scripts that name such paths: "pgx/18", an absolute path, or empty, not known.
+    std::string destination = {};
 };
 
 struct FetchRequest {

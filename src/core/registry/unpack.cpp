@@ -17,9 +17,11 @@
 
 #include "core/base/names.h"
 #include "core/registry/archive.h"
+#include "core/registry/disk_space.h"
 #include "core/registry/inspect.h"
 #include "core/registry/layout.h"
 #include "core/registry/links.h"
+#include "core/registry/packaging_paths.h"
 #include "core/registry/path_set.h"
 #include "core/registry/sha256.h"
 
@@ -28,6 +30,7 @@ namespace pgx {
 namespace {
 
 constexpr std::size_t chunk_size = 64 * 1024;
+constexpr std::uint64_t largest_control_file = 64 * 1024;
 
 unsigned mode_of(FileKind kind) { return kind == FileKind::library ? 0755 : 0644; }
 
@@ -81,6 +84,7 @@ class Unpacker {
 
     Result<Receipt> run() {
         TRY(first_pass());
+        TRY(adapt_control_files());
         std::vector<NamedControlFile> controls = TRY(read_control_files(fs_, directory_, files_));
         for (const NamedControlFile &control : controls)
             if (!control.content.directory.empty())
@@ -89,6 +93,7 @@ class Unpacker {
         if (!directories_.empty() || !wanted_.empty()) TRY(second_pass());
         TRY(check_below_links());
         if (files_.empty()) return nothing_for_us();
+        TRY(adapt_control_files());
 
         // Anew, because a link may have become a control file.
         controls = TRY(read_control_files(fs_, directory_, files_));
@@ -96,6 +101,7 @@ class Unpacker {
             TRY(rename(renames));
             controls = TRY(read_control_files(fs_, directory_, files_));
         }
+        TRY(adapt_scripts(controls));
         Inspection inspection = TRY(inspect(fs_, directory_, files_, controls, platform_));
         TRY(drop(inspection.without_script));
         if (files_.empty()) return nothing_for_us();
@@ -152,9 +158,11 @@ class Unpacker {
         return {};
     }
 
-    Result<void> write(ArchiveReader &reader, const std::string &archive_path,
+    // `size`: of the file, as the archive says.
+    Result<void> write(ArchiveReader &reader, std::uint64_t size, const std::string &archive_path,
                        const std::string &path, FileKind kind) {
         TRY(claim(archive_path, path));
+        TRY(check_disk_space(directory_, size, "file \"" + shown_path(archive_path) + "\""));
         StagedFile file =
             TRY(StagedFile::create(fs_, directory_, path, kind, reader.checked_sha256()));
         TRY(reader.read([&](std::string_view bytes) {
@@ -179,7 +187,87 @@ class Unpacker {
             TRY(file.append(std::string_view(buffer).substr(0, size)));
         }
         ReceiptFile finished = TRY(file.finish());
+        // What was changed already is not the package's own file.
+        finished.original_sha256 =
+            std::ranges::find(files_, from, &ReceiptFile::path)->original_sha256;
         files_.push_back(std::move(finished));
+        return {};
+    }
+
+    // Texts that name the directories of their packaging (packaging_paths.h).
+    PackagedText packaged_text() const {
+        PackagedText package;
+        package.postgres_major = platform_.postgres_major;
+        package.destination = artifact_.destination;
+        for (const ReceiptFile &file : files_) package.files.insert(file.path);
+        return package;
+    }
+
+    Result<void> adapt_control_files() {
+        const PackagedText package = packaged_text();
+        for (ReceiptFile &file : files_) {
+            // What is too large, and what is wrong, is told by those who read it.
+            if (file.kind != FileKind::control || file.size > largest_control_file) continue;
+            const std::string text =
+                TRY(fs_.read(join_path(directory_, file.path), largest_control_file));
+            const std::string adapted = adapted_control_file(text, package);
+            if (adapted == text) continue;
+            TRY(rewrite(file, [&](const ScriptAdapter::Sink &sink) { return sink(adapted); }));
+        }
+        return {};
+    }
+
+    // A script's text through the adapter.
+    Result<ScriptAdapter::Outcome> adapt_script(const ReceiptFile &file,
+                                                const PackagedText &package,
+                                                const ScriptAdapter::Sink &sink) {
+        ScriptAdapter adapter(package, sink);
+        auto source = TRY(fs_.open(join_path(directory_, file.path)));
+        std::string buffer(chunk_size, '\0');
+        while (true) {
+            const std::size_t size = TRY(source->read(buffer.data(), buffer.size()));
+            if (size == 0) return adapter.finish();
+            TRY(adapter.feed(std::string_view(buffer).substr(0, size)));
+        }
+    }
+
+    Result<void> adapt_scripts(const std::vector<NamedControlFile> &controls) {
+        PackagedText package = packaged_text();
+        for (const NamedControlFile &control : controls)
+            package.libraries.insert(library_name(control.content.module_pathname));
+        bool unwritable = false;
+        for (ReceiptFile &file : files_) {
+            if (file.kind != FileKind::script) continue;
+            const ScriptAdapter::Outcome outcome =
+                TRY(adapt_script(file, package, [](std::string_view) { return Result<void>(); }));
+            unwritable = unwritable || outcome.unwritable;
+            if (!outcome.changed) continue;
+            TRY(rewrite(file, [&](const ScriptAdapter::Sink &sink) -> Result<void> {
+                TRY(adapt_script(file, package, sink));
+                return {};
+            }));
+        }
+        if (unwritable)
+            reporter_.notice(
+                "scripts of package \"" + artifact_.package + "\" will not find their files",
+                "They name where these lie, and the name of pgx.directory has a character that "
+                "cannot stand there.",
+                "Give pgx.directory another name.");
+        return {};
+    }
+
+    // Puts a new file in the place of one that was written before.
+    Result<void> rewrite(ReceiptFile &file,
+                         const std::function<Result<void>(const ScriptAdapter::Sink &)> &write_to) {
+        const std::string path = file.path + ".new";
+        if (!paths_.add_file(path)) return unsafe("Entry \"" + path + "\" is in the way.");
+        StagedFile staged = TRY(StagedFile::create(fs_, directory_, path, file.kind));
+        TRY(write_to([&](std::string_view bytes) { return staged.append(bytes); }));
+        const ReceiptFile written = TRY(staged.finish());
+        TRY(fs_.rename(join_path(directory_, path), join_path(directory_, file.path)));
+        if (file.original_sha256.empty()) file.original_sha256 = file.sha256;
+        file.size = written.size;
+        file.sha256 = written.sha256;
         return {};
     }
 
@@ -211,7 +299,7 @@ class Unpacker {
         }
         const Placement placement = TRY(place(entry.path));
         if (!placement.path.empty())
-            return write(reader, entry.path, placement.path, placement.kind);
+            return write(reader, entry.size, entry.path, placement.path, placement.kind);
         ++left_out_[placement.left_out];
         return {};
     }
@@ -246,9 +334,9 @@ class Unpacker {
             if (!placement.path.empty()) {
                 const Placement before = source_.place(entry->path, {});
                 if (--left_out_[before.left_out] == 0) left_out_.erase(before.left_out);
-                TRY(write(*reader, entry->path, placement.path, placement.kind));
+                TRY(write(*reader, entry->size, entry->path, placement.path, placement.kind));
             }
-            TRY(fulfil(*reader, entry->path));
+            TRY(fulfil(*reader, *entry));
         }
         if (wanted_.empty()) return {};
         const auto &[target, links] = *wanted_.begin();
@@ -258,11 +346,11 @@ class Unpacker {
 
     // Makes the links that lead to this entry. It may have been written as a file of its own just
     // now.
-    Result<void> fulfil(ArchiveReader &reader, const std::string &archive_path) {
-        auto found = wanted_.extract(archive_path);
+    Result<void> fulfil(ArchiveReader &reader, const ArchiveEntry &entry) {
+        auto found = wanted_.extract(entry.path);
         if (found.empty()) return {};
         std::string source;
-        if (const auto written = written_.find(archive_path); written != written_.end())
+        if (const auto written = written_.find(entry.path); written != written_.end())
             source = written->second;
         for (const std::string &link : found.mapped()) {
             const Placement placement = TRY(place(link));
@@ -270,7 +358,7 @@ class Unpacker {
                 TRY(copy(link, source, placement.path, placement.kind));
                 continue;
             }
-            TRY(write(reader, link, placement.path, placement.kind));
+            TRY(write(reader, entry.size, link, placement.path, placement.kind));
             source = placement.path;
         }
         return {};
