@@ -57,6 +57,15 @@ std::string logical_decoding_step() {
            "restart the server; ";
 }
 
+// Whether new sessions have it, or will after a restart.
+bool is_configured(const std::string &library) {
+    for (const char *setting : {shared_preload, session_preload}) {
+        const Result<PreloadList> list = configured_preloads(setting);
+        if (names_library(list ? list->elements : current_preloads(setting), library)) return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 std::string next_step(const std::string &extension) {
@@ -83,6 +92,13 @@ std::string modules_step(const Receipt &receipt) {
             return steps + element_step("output_plugin_libraries", library) +
                    logical_decoding_step() +
                    "SELECT pg_create_logical_replication_slot('my_slot', '" + library + "');";
+        if (module.plugin == ModulePlugin::hook && steps.empty()) {
+            if (is_configured(library)) continue;
+            const char *name = receipt.package.c_str();
+            const std::string literal = pg::call([name] { return quote_literal_cstr(name); });
+            return "for all sessions: SELECT pgx.preload(" + literal + ", via => '" +
+                   session_preload + "'); for one: LOAD '" + library + "';";
+        }
         if (module.plugin == ModulePlugin::archive)
             return steps + "ALTER SYSTEM SET archive_library = '" + library +
                    "'; SELECT pg_reload_conf();";

@@ -231,6 +231,16 @@ TEST_F(ElfTest, WhatLoadsAModuleByItself) {
                                                              "void f(void) { "
                                                              "_PG_output_plugin_init(0); }"));
     EXPECT_FALSE(caller.output_plugin);
+    EXPECT_FALSE(output.hook || archive.hook || caller.hook);
+    const std::string init = "void _PG_init(void) {}";
+    EXPECT_TRUE(read("hook.so", module_source(18, init)).hook);
+    EXPECT_FALSE(read("functions.so",
+                      module_source(18, init + " const void *pg_finfo_f(void) { return 0; }"))
+                     .hook);
+    EXPECT_FALSE(read("both.so", module_source(18, init + " void _PG_output_plugin_init(void *c) { "
+                                                          "(void)c; }"))
+                     .hook);
+    EXPECT_FALSE(read("library.so", init).hook);
 }
 
 }  // namespace

@@ -53,6 +53,12 @@ TEST(Receipt, RoundTripKeepsEverything) {
     EXPECT_FALSE(back->extensions[0].superuser);
     EXPECT_TRUE(back->modules[0].preload);
     EXPECT_EQ(back->modules[0].plugin, ModulePlugin::output);
+    for (const ModulePlugin plugin :
+         {ModulePlugin::none, ModulePlugin::archive, ModulePlugin::hook}) {
+        Receipt other = sample();
+        other.modules[0].plugin = plugin;
+        EXPECT_EQ(receipt_from_json(to_json(other))->modules[0].plugin, plugin);
+    }
     EXPECT_EQ(back->left_out.at("bitcode"), 3U);
     // What is not said in the file is what PostgreSQL assumes.
     const auto little = receipt_from_json(Json{{"package", "p"},

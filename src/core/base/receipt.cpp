@@ -53,6 +53,7 @@ Json module_to_json(const ReceiptModule &module) {
     Json json{{"path", module.path}, {"needed", module.needed}, {"preload", module.preload}};
     if (module.plugin == ModulePlugin::output) json["plugin"] = "output";
     if (module.plugin == ModulePlugin::archive) json["plugin"] = "archive";
+    if (module.plugin == ModulePlugin::hook) json["plugin"] = "hook";
     return json;
 }
 
@@ -104,6 +105,7 @@ Result<ReceiptModule> module_from_json(const Json &json) {
     // What a later version of pgx may write is not worth losing the receipt.
     if (plugin == "output") module.plugin = ModulePlugin::output;
     if (plugin == "archive") module.plugin = ModulePlugin::archive;
+    if (plugin == "hook") module.plugin = ModulePlugin::hook;
     return module;
 }
 

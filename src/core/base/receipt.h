@@ -43,9 +43,10 @@ struct ReceiptExtension {
         libraries;  // modules that its scripts name, without "$libdir/" and ".so"
 };
 
-// What loads a module when nobody calls a function in it: logical replication, for its output, or
-// the archiver.
-enum class ModulePlugin { none, output, archive };
+// What loads a module when nobody calls a function in it: logical replication, for its output, the
+// archiver, or nobody, unless it is named in a setting or by LOAD: a hook, which changes what the
+// server does.
+enum class ModulePlugin { none, output, archive, hook };
 
 // A loadable library, by what its ELF headers tell.
 struct ReceiptModule {
@@ -63,7 +64,8 @@ struct ReceiptModule {
 struct ReceiptLibrary {
     std::string package, version, url, sha256, signer;
     std::uint64_t size = 0;  // of the package's file in bytes
-    // What of it was installed: "libproj.so.25" by the names that others need them by, "share/proj".
+    // What of it was installed: "libproj.so.25" by the names that others need them by,
+    // "share/proj".
     std::vector<std::string> names;
 };
 

@@ -271,6 +271,8 @@ class ElfReader {
                 module_.postgres_module |= symbol_name == "Pg_magic_func";
                 module_.output_plugin |= symbol_name == "_PG_output_plugin_init";
                 module_.archive_module |= symbol_name == "_PG_archive_module_init";
+                has_init_ |= symbol_name == "_PG_init";
+                has_functions_ |= symbol_name.starts_with("pg_finfo_");
             }
         }
         return {};
@@ -327,6 +329,8 @@ class ElfReader {
             }
             messages.end();
         }
+        module_.hook = module_.postgres_module && has_init_ && !has_functions_ &&
+                       !module_.output_plugin && !module_.archive_module;
         module_.postgres_major = magic.major();
         module_.needs_preload = messages.found();
         return {};
@@ -354,6 +358,7 @@ class ElfReader {
     std::vector<GElf_Shdr> data_sections_;
     bool dynamic_seen_ = false;
     bool asks_for_preload_ = false;
+    bool has_init_ = false, has_functions_ = false;
 };
 
 struct Architecture {

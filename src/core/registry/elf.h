@@ -28,6 +28,9 @@ struct ElfModule {
     std::optional<unsigned> postgres_major;
     bool output_plugin = false;   // defines _PG_output_plugin_init: logical replication loads it
     bool archive_module = false;  // defines _PG_archive_module_init: the archiver loads it
+    // A module that does something when it is loaded (_PG_init) and has no functions for SQL
+    // (pg_finfo_...), nor is it one of the above.
+    bool hook = false;
     // It asks the server whether shared_preload_libraries are being processed, and has a message
     // ready that says that it must be. A module that is merely useless without being preloaded
     // cannot be told from one that is not.

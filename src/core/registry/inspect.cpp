@@ -194,7 +194,7 @@ class Inspector {
                     "\" has no installation script nor update path.");
         std::vector<std::string> own;
         for (const ReceiptFile &file : files_)
-            if (file.kind == FileKind::library) own.push_back(library_name(file_name(file.path)));
+            if (is_module(file)) own.push_back(library_name(file_name(file.path)));
         std::set<std::string> libraries;
         for (const std::string &script : used) {
             const std::string path =
@@ -208,10 +208,16 @@ class Inspector {
         return {};
     }
 
+    // Deeper down are libraries that modules need, and nobody loads by name.
+    static bool is_module(const ReceiptFile &file) {
+        return file.kind == FileKind::library && parent_path(file.path) == "lib";
+    }
+
     Result<void> look_at_library(const ReceiptFile &file) {
         const std::string_view name = file_name(file.path);
         ElfModule elf = TRY(read_elf(join_path(directory_, file.path), name));
         TRY(check_architecture(elf, platform_.architecture, name));
+        if (!is_module(file)) return {};
         if (elf.postgres_major && *elf.postgres_major != platform_.postgres_major)
             return fail(ErrorCode::wrong_platform,
                         "library \"" + std::string(name) + "\" is for another PostgreSQL version",
@@ -224,6 +230,7 @@ class Inspector {
         module.preload = elf.needs_preload;
         if (elf.output_plugin) module.plugin = ModulePlugin::output;
         if (elf.archive_module) module.plugin = ModulePlugin::archive;
+        if (elf.hook) module.plugin = ModulePlugin::hook;
         module.glibc = std::move(elf.glibc);
         result_.modules.push_back(std::move(module));
         return {};
