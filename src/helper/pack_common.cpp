@@ -71,6 +71,8 @@ void print_summary(const PackResult &result, const std::string &signature) {
         print_fact("host libraries", result.system_libraries.empty()
                                          ? "none but the C library"
                                          : list(result.system_libraries));
+    if (!result.private_libraries.empty())
+        print_fact("libraries in it", list(result.private_libraries));
     if (!preload.empty())
         print_fact("preload", "shared_preload_libraries = '" + list(preload) + "'");
     if (!left_out.empty()) print_fact("left out", list(left_out));
@@ -108,6 +110,18 @@ std::string on_path(const std::string &program) {
     return {};
 }
 
+// The server's program, which says what every server has loaded.
+Result<std::string> find_server(const ParsedArguments &arguments) {
+    if (const std::optional<std::string> pg_config = TRY(find_pg_config(arguments))) {
+        std::string server = join_path(TRY(ask_pg_config(*pg_config)).bin, "postgres");
+        if (::access(server.c_str(), R_OK) == 0) return server;
+    }
+    return fail(ErrorCode::io, "could not find the server's program \"postgres\"",
+                "It is needed to tell which libraries every server has loaded, and must not be "
+                "brought along.",
+                "Name the pg_config of an installation that has the server with --pg-config.");
+}
+
 }  // namespace
 
 std::vector<Option> pack_options(std::vector<Option> more) {
@@ -122,6 +136,10 @@ std::vector<Option> pack_options(std::vector<Option> more) {
         {"--output", "DIRECTORY", "where the bundle is put (default: here)"},
         {"--pg-config", "PATH", "of the PostgreSQL to pack for (default: $PG_CONFIG, else PATH's)"},
         {"--postgres", "MAJOR", "its major version, where the source does not tell"},
+        {"--bring-libraries", nullptr,
+         "put in the system libraries that it needs and a server does not have"},
+        {"--libraries", "DIRECTORY",
+         "take them from the libraries and .deb files here, then from this machine"},
         {"--sign", "KEYFILE", "sign the bundle with this minisign key"},
     };
     options.insert(options.end(), more.begin(), more.end());
@@ -177,6 +195,9 @@ Result<void> pack_and_print(const PackSource &source, const ParsedArguments &arg
     options.meta = std::move(meta);
     if (arguments.has("--meta")) options.meta = TRY(read_meta_file(arguments.value("--meta")));
     options.output = arguments.value("--output", ".");
+    options.bring_libraries = arguments.has("--bring-libraries") || arguments.has("--libraries");
+    options.libraries = arguments.value("--libraries");
+    if (options.bring_libraries) options.server = TRY(find_server(arguments));
     NoticePrinter reporter;
     const PackResult result = TRY(pack(source, options, scratch, real_file_system(), reporter));
     std::string signature;

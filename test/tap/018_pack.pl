@@ -5,6 +5,7 @@ use warnings FATAL => 'all';
 use Digest::SHA;
 use File::Path qw(make_path remove_tree);
 use IPC::Run ();
+use PgxPublish;
 use PgxTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -166,6 +167,71 @@ subtest 'signed, and checked by minisign' => sub {
     $server->sql("SELECT pgx.trust_key('tester', '$key')");
     is($server->sql("SELECT action FROM pgx.install_bundle('$file') WHERE extension = 'packed'"), 'installed', 'and one that does');
     is($server->sql('CREATE EXTENSION packed; SELECT packed_answer(1)'), '43', 'it works');
+};
+
+# far(FOLDER) - the source of an extension whose library needs another one, which is in $work/far and nowhere else
+sub far
+{
+    my ($folder) = @_;
+    make_path("$work/far");
+    write_file("$work/far/far.c", "extern int far_number(void);\nint far_number(void) { return 77; }\n");
+    system("gcc -shared -fPIC -O1 -Wl,-soname,libpgxfar.so.1 -o '$work/far/libpgxfar.so.1' '$work/far/far.c'") == 0 or die 'gcc';
+    write_file("$folder/Makefile", <<"END");
+EXTENSION = far
+MODULE_big = far
+OBJS = far.o
+DATA = far--1.0.sql
+SHLIB_LINK = $work/far/libpgxfar.so.1
+PG_CONFIG ?= pg_config
+PGXS := \$(shell \$(PG_CONFIG) --pgxs)
+include \$(PGXS)
+END
+    write_file("$folder/far.c", <<'END');
+#include "postgres.h"
+#include "fmgr.h"
+PG_MODULE_MAGIC;
+extern int far_number(void);
+PG_FUNCTION_INFO_V1(far_answer);
+Datum far_answer(PG_FUNCTION_ARGS) { PG_RETURN_INT32(far_number()); }
+END
+    write_file("$folder/far.control", "default_version = '1.0'\nmodule_pathname = '\$libdir/far'\n");
+    write_file("$folder/far--1.0.sql", "CREATE FUNCTION far_answer() RETURNS int LANGUAGE c AS 'MODULE_PATHNAME';\n");
+}
+
+subtest 'libraries of the system' => sub {
+    far("$work/distant");
+    my @build = ('build', "$work/distant", '--pg-config', $ENV{PG_CONFIG});
+    my $without = made('without it', @build, '--output', "$work/out/without");
+    is($without->{'host libraries'}, 'libpgxfar.so.1', 'it is named');
+    $server->refuses('a server that lacks it', "SELECT pgx.install_bundle('$without->{file}', allow_unsigned => true)",
+        { message => qr/library "libpgxfar\.so\.1" is missing/, detail => qr/"far\.so" of package "far" needs "libpgxfar\.so\.1"/,
+          hint => qr/installed on the server's host/ });
+    my ($status, $out, $err) = pgx(@build, '--bring-libraries');
+    is($status, 1, 'a machine that lacks it cannot put it in');
+    like($err, qr/library "libpgxfar\.so\.1" is missing/, 'and says so');
+
+    my $facts = made('with it', @build, '--libraries', "$work/far", '--output', "$work/out/with");
+    is($facts->{'host libraries'}, 'none but the C library', 'the host needs nothing');
+    is($facts->{'libraries in it'}, 'libpgxfar.so.1', 'it is in the bundle');
+    my $again = made('again', @build, '--libraries', "$work/far", '--output', "$work/out/again");
+    is($again->{sha256}, $facts->{sha256}, 'the same bytes');
+    remove_tree("$work/far");
+    is($server->sql("SELECT action FROM pgx.install_bundle('$facts->{file}', allow_unsigned => true)"), 'installed', 'install_bundle()');
+    is($server->sql('CREATE EXTENSION far; SELECT far_answer()'), '77', 'it works');
+    is($server->sql(q{SELECT count(*) FROM pgx.files WHERE path ~ '^lib/far/lib/libpgxfar-[0-9a-f]{8}\.so\.1$' AND package = 'far'}), '1', 'it is a file of the package');
+    my $before = $server->files;
+    remove_tree($server->directory . "/$major/lib/far");
+    $server->sql(q{SELECT pgx.repair('far')});
+    is_deeply($server->files, $before, 'repair()');
+    $server->sql(q{DROP EXTENSION far; SELECT pgx.remove('far')});
+    is_deeply([ grep { /far/ } keys %{ $server->files } ], [], 'nothing is left of it');
+
+    my $publisher = PgxPublish->new($server, 'ours')->init;
+    $publisher->pgx('registry', 'add', $publisher->folder, $facts->{file}, '--keys', $publisher->{keys});
+    $server->sql("SELECT pgx.add_registry('ours', '" . $publisher->url . "', root => '" . $publisher->root . "')");
+    is($server->sql(q{SELECT source FROM pgx.install('far', registry => 'ours')}), 'ours: far 1.0.0', 'from a registry');
+    is($server->sql('CREATE EXTENSION far; SELECT far_answer()'), '77', 'it works');
+    $server->sql(q{DROP EXTENSION far; SELECT pgx.remove('far')});
 };
 
 subtest 'what cannot be done' => sub {

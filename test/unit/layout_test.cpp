@@ -79,6 +79,26 @@ TEST(Layout, DirectoriesCountOnlyWhenNamed) {
               "share/thing/a.sql");
 }
 
+TEST(Layout, PrivateFilesOfABundle) {
+    const LayoutCase cases[] = {
+        {"pgsql/pkglib/thing/lib/libz-1.so.1", "lib/thing/lib/libz-1.so.1", FileKind::library, ""},
+        {"pgsql/pkglib/thing/share/proj/proj.db", "lib/thing/share/proj/proj.db", FileKind::data,
+         ""},
+        {"pgsql/pkglib/thing/lib/below/libz.so.1", "", FileKind::data, "other"},
+        {"pgsql/pkglib/thing/lib/README", "", FileKind::data, "other"},
+        {"pgsql/pkglib/thing/bin/x", "", FileKind::data, "other"},
+        {"pgsql/pkglib/thing.so", "", FileKind::data, "other"},
+        {"pgsql/pkglib/things/lib/libz.so.1", "", FileKind::data, "other"},
+        {"pgsql/lib/thing/lib/libz.so.1", "", FileKind::data, "other"},
+    };
+    for (const LayoutCase &one : cases) {
+        const Placement placement = place_private_file(one.from, "thing");
+        EXPECT_EQ(placement.path, one.to) << one.from;
+        if (placement.path.empty()) continue;
+        EXPECT_EQ(placement.kind, one.kind) << one.from;
+    }
+}
+
 TEST(Layout, Majors) {
     EXPECT_EQ(postgres_major_of("usr/share/postgresql/15/extension/a.control"), 15U);
     EXPECT_EQ(postgres_major_of("usr/lib/postgresql/18/lib/a.so"), 18U);

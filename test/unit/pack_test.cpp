@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "deb_builder.h"
 #include "faulty_file_system.h"
 #include "silent_reporter.h"
 #include "test_library.h"
@@ -120,6 +121,69 @@ TEST_F(PackTest, SystemLibraries) {
     ASSERT_TRUE(result) << result.error().message << result.error().detail;
     EXPECT_EQ(result->system_libraries, Strings{"libother.so.2"});
     EXPECT_EQ(result->inspected.bundle.meta->system_libraries, Strings{"libother.so.2"});
+}
+
+TEST_F(PackTest, SystemLibrariesComeAlong) {
+    if (find_program("patchelf").empty()) GTEST_SKIP() << "there is no patchelf";
+    std::filesystem::create_directories(directory_ / "found/deep");
+    compile_library(directory_, "found/deep/liblower.so.1", "int low(void) { return 1; }\n",
+                    {"-Wl,-soname,liblower.so.1"});
+    compile_library(directory_, "found/libupper.so.1",
+                    "int low(void); int up(void) { return low(); }\n",
+                    {"-Wl,-soname,libupper.so.1", directory_ / "found/deep/liblower.so.1"});
+    put_library("pgsql/pkglib/thing.so", "int up(void); int f(void); int f(void) { return up(); }",
+                {directory_ / "found/libupper.so.1", "-Wl,--allow-shlib-undefined"});
+    auto result = run();
+    ASSERT_TRUE(result) << result.error().message << result.error().detail;
+    EXPECT_EQ(result->system_libraries, Strings{"libupper.so.1"});
+    EXPECT_TRUE(result->private_libraries.empty());
+
+    std::filesystem::remove_all(options_.output);
+    options_.bring_libraries = true;
+    expect_error(ErrorCode::dependency_missing, "\"thing.so\"");
+    options_.libraries = directory_ / "nowhere";
+    expect_error(ErrorCode::invalid_argument, "there is no directory");
+    options_.libraries = directory_ / "found";
+    result = run();
+    ASSERT_TRUE(result) << result.error().message << result.error().detail;
+    EXPECT_EQ(result->private_libraries, (Strings{"liblower.so.1", "libupper.so.1"}));
+    EXPECT_TRUE(result->system_libraries.empty());
+    unsigned inside = 0;
+    for (const std::string &path : files_of(*result))
+        inside += path.starts_with("pgsql/pkglib/thing/lib/lib") ? 1 : 0;
+    EXPECT_EQ(inside, 2U);
+    // As a server gets it.
+    const Receipt &receipt = result->inspected.receipt;
+    ASSERT_EQ(receipt.modules.size(), 1U);
+    EXPECT_EQ(receipt.modules[0].path, "lib/thing.so");
+    EXPECT_TRUE(receipt.modules[0].needed.at(0).starts_with("libupper-"));
+    const std::string sha256 = result->inspected.sha256;
+    std::filesystem::remove_all(options_.output);
+    EXPECT_EQ(run()->inspected.sha256, sha256);
+}
+
+TEST_F(PackTest, LibrariesOutOfPackages) {
+    if (find_program("patchelf").empty()) GTEST_SKIP() << "there is no patchelf";
+    compile_library(directory_, "libinside.so.3", "int in(void) { return 1; }\n",
+                    {"-Wl,-soname,libinside.so.3"});
+    std::filesystem::create_directories(directory_ / "debs");
+    directory_.put(
+        "debs/libinside3_1.0_amd64.deb",
+        make_deb(TarBuilder()
+                     .file("./usr/lib/x/libinside.so.3.0", directory_.get("libinside.so.3"))
+                     .symlink("./usr/lib/x/libinside.so.3", "libinside.so.3.0")
+                     .finish()));
+    put_library("pgsql/pkglib/thing.so", "int in(void); int f(void); int f(void) { return in(); }",
+                {directory_ / "libinside.so.3"});
+    options_.bring_libraries = true;
+    options_.libraries = directory_ / "debs";
+    const auto result = run();
+    ASSERT_TRUE(result) << result.error().message << result.error().detail;
+    EXPECT_EQ(result->private_libraries, Strings{"libinside.so.3"});
+    directory_.put("debs/a_1_all.deb", "this is no package");
+    const auto broken = run();
+    ASSERT_FALSE(broken);
+    EXPECT_NE(broken.error().message.find("a_1_all.deb"), std::string::npos);
 }
 
 TEST_F(PackTest, WhatIsToldComesFirst) {

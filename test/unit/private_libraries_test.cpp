@@ -5,6 +5,8 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "core/library/patch.h"
 #include "core/registry/apt_cache.h"
 #include "core/registry/subprocess.h"
@@ -277,6 +279,123 @@ TEST_F(PrivateLibrariesTest, SiblingsFindEachOther) {
     EXPECT_TRUE(receipt_.files[0].original_sha256.empty());
     EXPECT_FALSE(receipt_.files[1].original_sha256.empty());
     EXPECT_EQ(ask("ask_sibling"), 6);
+}
+
+// Libraries out of files, as when a bundle is packed.
+class LooseSource : public LibrarySource {
+   public:
+    Result<std::optional<LooseLibrary>> find(const std::string &soname,
+                                             const std::vector<std::string> &) override {
+        const auto found = libraries.find(soname);
+        if (found == libraries.end()) return std::optional<LooseLibrary>{};
+        return LooseLibrary{found->second, {}};
+    }
+    std::map<std::string, std::string> libraries;
+};
+
+TEST_F(PrivateLibrariesTest, LooseFilesAndABundleOfThem) {
+    make_chain();
+    LooseSource loose;
+    for (const char *name : {"libupper.so.1", "liblower.so.1"})
+        loose.libraries[name] = directory_ / ("build/" + std::string(name));
+    receipt_.package = "thing";
+    package_.directory = directory_ / "package";
+    package_.depends = [] { return Result<std::string>(""); };
+    const auto add = [&](LibrarySource &source) {
+        std::filesystem::remove_all(directory_ / "scratch");
+        std::filesystem::create_directories(directory_ / "scratch");
+        HostLibraries host({}, host_directories_, machine_, bits_);
+        // What only this host has does not count.
+        host_directories_.push_back(directory_ / "build");
+        host.keep_server_only();
+        return add_private_libraries(receipt_, package_, host, source, directory_ / "scratch",
+                                     real_file_system(), reporter_);
+    };
+    const auto done = add(loose);
+    ASSERT_TRUE(done) << done.error().message << done.error().detail;
+    EXPECT_EQ(receipt_.files.size(), 3U);
+    ASSERT_EQ(receipt_.libraries.size(), 1U);
+    EXPECT_EQ(receipt_.libraries[0].names, (Strings{"liblower.so.1", "libupper.so.1"}));
+    // Installed from the bundle: nothing is missing, and nothing is changed again.
+    const Json files = to_json(receipt_)["files"];
+    receipt_.libraries.clear();
+    LibrarySource nowhere;
+    const auto again = add(nowhere);
+    ASSERT_TRUE(again) << again.error().message << again.error().detail;
+    EXPECT_EQ(to_json(receipt_)["files"], files);
+    EXPECT_TRUE(receipt_.libraries.empty());
+    EXPECT_EQ(ask(), 42);
+    // A bundle that has lost one.
+    std::erase_if(receipt_.files, [](const ReceiptFile &file) {
+        return file.path.find("liblower") != std::string::npos;
+    });
+    const auto broken = add(nowhere);
+    ASSERT_FALSE(broken);
+    EXPECT_EQ(broken.error().code, ErrorCode::dependency_missing);
+    EXPECT_TRUE(broken.error().message.starts_with("library \"liblower-"))
+        << broken.error().message;
+}
+
+TEST_F(PrivateLibrariesTest, SiblingsThatFindEachOtherAlreadyAreLeftAlone) {
+    const std::string sibling = library("libsibling.so.1", "int sister(void) { return 7; }\n");
+    module("libsibling.so.1", sibling);
+    module("m.so", library("m.so", "int sister(void); int ask(void) { return sister(); }\n",
+                           {"libsibling.so.1"}, {"-Wl,--disable-new-dtags", "-Wl,-rpath,$ORIGIN"}));
+    ASSERT_TRUE(run());
+    for (const ReceiptFile &file : receipt_.files) EXPECT_TRUE(file.original_sha256.empty());
+    EXPECT_EQ(ask(), 7);
+}
+
+// Opens a library by name and asks it, as mysql_fdw does.
+const std::string opener =
+    "#include <dlfcn.h>\nint ask(void) {\n"
+    "  void *h = dlopen(\"libmysqlclient.so\", RTLD_NOW);\n"
+    "  int (*f)(void) = h ? (int (*)(void))dlsym(h, \"mysql_number\") : 0;\n"
+    "  return f ? f() : -1; }\n";
+
+TEST_F(PrivateLibrariesTest, WhatAModuleOpensByNameComesAlong) {
+    const std::string lower = library("liblower.so.1", "int low(void) { return 8; }\n");
+    source_.add("liblower1", "libc6", deb("liblower.so.1", lower));
+    source_.add("libmariadb3", "libc6, liblower1",
+                deb("libmariadb.so.3",
+                    library("libmariadb.so.3",
+                            "int low(void); int mysql_number(void) { return low() + 1; }\n",
+                            {"liblower.so.1"})));
+    module("mysql_fdw.so", library("mysql_fdw.so", opener));
+    depends_ = "default-libmysqlclient-dev | libmysqlclient-dev, libc6";
+    ASSERT_TRUE(run());
+    std::vector<std::string> paths;
+    for (const ReceiptFile &file : receipt_.files) paths.push_back(file.path);
+    EXPECT_NE(std::ranges::find(paths, "lib/postgresql-18-thing/lib/libmysqlclient.so"),
+              paths.end());
+    EXPECT_EQ(paths.size(), 3U);
+    EXPECT_EQ(ask("ask", "mysql_fdw.so"), 9);
+    // Again from the record, and on a host that has it.
+    const Receipt first = receipt_;
+    const std::string original = directory_.get("build/mysql_fdw.so");
+    const auto again = [&] {
+        std::filesystem::remove_all(directory_ / "package");
+        receipt_ = Receipt();
+        module("mysql_fdw.so", original);
+        return run();
+    };
+    package_.recorded = first.libraries;
+    package_.is_recorded = true;
+    ASSERT_TRUE(again());
+    EXPECT_EQ(to_json(receipt_)["files"], to_json(first)["files"]);
+    package_.is_recorded = false;
+    std::filesystem::create_directories(directory_ / "host");
+    compile_library(directory_, "host/libmysqlclient.so", "int x;\n");
+    host_directories_.push_back(directory_ / "host");
+    ASSERT_TRUE(again());
+    EXPECT_EQ(receipt_.files.size(), 1U);
+}
+
+TEST_F(PrivateLibrariesTest, WhatAModuleOpensAndNobodyHasIsNoError) {
+    module("mysql_fdw.so", library("mysql_fdw.so", opener));
+    ASSERT_TRUE(run());
+    EXPECT_EQ(receipt_.files.size(), 1U);
+    EXPECT_TRUE(receipt_.files[0].original_sha256.empty());
 }
 
 TEST_F(PrivateLibrariesTest, APackageThatCannotBeHad) {

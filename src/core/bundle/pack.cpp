@@ -7,6 +7,7 @@
 
 #include "core/base/debian_version.h"
 #include "core/base/names.h"
+#include "core/bundle/file_libraries.h"
 #include "core/bundle/module_pathname.h"
 #include "core/bundle/semantic_version.h"
 #include "core/registry/elf.h"
@@ -79,6 +80,7 @@ class Packer {
         TRY(find_major());
         TRY(inspect_files());
         TRY(find_name());
+        if (options_.bring_libraries) TRY(bring_libraries());
         describe();
         TRY(check_bundle_name(name_));
         TRY(fs_.make_directories(options_.output, 0755));
@@ -99,6 +101,7 @@ class Packer {
         result.inspected = *std::move(inspected);
         result.path = written.path;
         result.system_libraries = meta_.system_libraries;
+        result.private_libraries = std::move(private_libraries_);
         result.left_out = source_.left_out;
         for (const std::string &path : inspection_.without_script)
             remarks_.push_back("Control file \"" + file_name(path) +
@@ -149,8 +152,9 @@ class Packer {
         std::set<std::string> needed, own;
         for (const auto &[path, file] : files_) {
             const bool module = place_bundle_file(path, {}).kind == FileKind::library;
-            const bool library = module || (path.starts_with("pgsql/lib/") &&
-                                            file_name(path).find(".so") != std::string::npos);
+            const bool library =
+                module || ((path.starts_with("pgsql/lib/") || path.starts_with("pgsql/pkglib/")) &&
+                           file_name(path).find(".so") != std::string::npos);
             if (file.bytes || (!library && !path.starts_with("pgsql/bin/"))) continue;
             auto elf = read_elf(file.path, file_name(path));
             if (!elf && !library) continue;
@@ -206,6 +210,41 @@ class Packer {
             return fail(ErrorCode::unknown_package, "there is no extension to pack",
                         "Among the files there is no control file with a script and no module.");
         return {};
+    }
+
+    // The system libraries, as a server's helper brings them along for packages of apt's.
+    Result<void> bring_libraries() {
+        Receipt receipt;
+        receipt.package = name_.name;
+        receipt.version = name_.version;
+        receipt.modules = inspection_.modules;
+        for (const ReceiptFile &file : staged_) {
+            if (file.kind != FileKind::library) continue;
+            receipt.files.push_back(file);
+            receipt.files.back().mode = 0755;
+            receipt.files.back().sha256 = TRY(sha256_of_file(fs_, join_path(stage_, file.path)));
+        }
+        if (receipt.files.empty()) return {};
+        const std::string directory = join_path(scratch_, "libraries");
+        TRY(fs_.make_directory(directory, 0700));
+        FileLibraries source(fs_, HostLibraries::of_this_host({}), options_.libraries, directory);
+        HostLibraries host = HostLibraries::of_this_host(options_.server);
+        host.keep_server_only();
+        PackageOnDisk package;
+        package.directory = stage_;
+        package.depends = [] { return Result<std::string>(std::string()); };
+        TRY(add_private_libraries(receipt, package, host, source, directory, fs_, reporter_));
+        for (const ReceiptFile &file : receipt.files)
+            if (!file.original_sha256.empty() || parent_path(file.path) != "lib")
+                files_["pgsql/pkg" + file.path] = {join_path(stage_, file.path),
+                                                   file.kind == FileKind::library};
+        for (const ReceiptLibrary &library : receipt.libraries)
+            private_libraries_.insert(private_libraries_.end(), library.names.begin(),
+                                      library.names.end());
+        std::ranges::sort(private_libraries_);
+        // What they need counts, too.
+        meta_.system_libraries.clear();
+        return look_at_libraries();
     }
 
     // The extension that gives the bundle what it does not have of its own.
@@ -350,6 +389,7 @@ class Packer {
     BundleName name_;
     Meta meta_;
     std::vector<std::string> remarks_;
+    std::vector<std::string> private_libraries_;
 };
 
 }  // namespace

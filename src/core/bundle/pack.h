@@ -5,8 +5,10 @@
 // ELF headers, preloading out of the modules, required extensions out of control files. Nothing is
 // loaded or run. At the end the bundle is unpacked in the way that a server will do it.
 //
-// System libraries are named and not brought along; where they would be, is "pgsql/lib" of the
-// bundle.
+// System libraries are named. Brought along they are only on demand: whoever does that answers for
+// their licenses and for their next security update, which no package manager will see to. They lie
+// below "pgsql/pkglib/<package>", because a module then finds them beside itself wherever modules
+// are put, by pgx and by any other program that installs bundles.
 #pragma once
 
 #include <cstdint>
@@ -30,12 +32,17 @@ struct PackOptions {
     unsigned postgres_major = 0;  // 0: as the source says
     std::optional<Meta> meta;     // of META.json
     std::string output = ".";     // directory for the bundle
+    // System libraries come into the bundle, apart from those that every server has loaded.
+    bool bring_libraries = false;
+    std::string libraries;  // folder with libraries and .deb files to look in first; may be empty
+    std::string server;     // the server's program, for what it has loaded
 };
 
 struct PackResult {
     std::string path;
     InspectedBundle inspected;
-    std::vector<std::string> system_libraries;      // "libssl.so.3", sorted
+    std::vector<std::string> system_libraries;      // that the host has to have, sorted
+    std::vector<std::string> private_libraries;     // that came along: "libproj.so.25", sorted
     std::map<std::string, std::uint64_t> left_out;  // of the source; kind to number of files
     std::vector<std::string> remarks;               // sentences about what should be improved
 };

@@ -53,7 +53,10 @@ Result<Receipt> unpack_checked(const std::string &path, const Bundle &bundle,
     UnpackSource source;
     if (const std::optional<FileInfo> file = TRY(fs.info(path))) source.size = file->size;
     source.open = [&] { return read_bundle(fs, path, bundle, limits); };
-    source.place = place_bundle_file;
+    source.place = [&](std::string_view entry, const std::vector<std::string> &directories) {
+        Placement placement = place_private_file(entry, bundle.name.name);
+        return placement.path.empty() ? place_bundle_file(entry, directories) : placement;
+    };
     source.major_of = [&](std::string_view entry) -> std::optional<unsigned> {
         if (!entry.starts_with("pgsql/")) return std::nullopt;
         return bundle.name.postgres_major;

@@ -105,6 +105,7 @@ std::optional<std::string> HostLibraries::find(const std::string &soname,
     if (soname.find('/') != std::string::npos)
         return soname.starts_with('/') && fits(soname) ? std::optional(soname) : std::nullopt;
     if (const auto found = loaded_.find(soname); found != loaded_.end()) return found->second;
+    if (server_only_ && !is_core_library(soname)) return std::nullopt;
     for (const std::string &directory : directories)
         if (std::string path = join_path(directory, soname); fits(path)) return path;
     for (auto [at, end] = cache_.equal_range(soname); at != end; ++at)

@@ -35,6 +35,10 @@ class HostLibraries {
     // This host's. `server` is the path of the server's program; empty: nothing is loaded.
     static HostLibraries of_this_host(const std::string &server);
 
+    // Forgets all libraries but those that are in every process of the server: the core ones, and
+    // what its program has loaded. So does a bundle that is to work on other hosts.
+    void keep_server_only() { server_only_ = true; }
+
     // Where the library is, nullopt when the host does not have it. `directories` are looked at
     // first, as those of a DT_RPATH are.
     std::optional<std::string> find(const std::string &soname,
@@ -56,6 +60,7 @@ class HostLibraries {
     std::multimap<std::string, std::string> cache_;
     std::vector<std::string> directories_;
     unsigned machine_, bits_;
+    bool server_only_ = false;
     std::map<std::string, std::string> loaded_;  // soname to path
     std::map<std::string, std::optional<DynamicTable>> tables_;
 };

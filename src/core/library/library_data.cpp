@@ -1,3 +1,5 @@
+// library_data.cpp - the table. An entry needs a reading of the library's source: what it looks for
+// relative to itself, and since which version.
 #include "core/library/library_data.h"
 
 #include <algorithm>

@@ -1,3 +1,8 @@
+// patch.cpp - patchelf's options, and a look at what it has done.
+//
+// patchelf and not code of our own: moving a dynamic section means to know every section and
+// segment that refers to it, on every architecture, and patchelf has met the libraries of a decade
+// of Python wheels. It runs as a program, since it is none but that.
 #include "core/library/patch.h"
 
 #include <algorithm>

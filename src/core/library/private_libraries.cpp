@@ -1,4 +1,10 @@
 // private_libraries.cpp - the closure of what is needed, then the changes that make it work.
+//
+// A list of objects grows while it is gone through: modules first, then each library that one of
+// them needs and the host lacks, so that every object is looked at once, and why it is there is
+// known. Nothing is changed before the list is complete, because the names that libraries get
+// depend on all of them. Packages are looked for by name before any is downloaded: a repository
+// says what its packages are called and depend on, and not which libraries they hold.
 #include "core/library/private_libraries.h"
 
 #include <algorithm>
@@ -13,6 +19,7 @@
 #include "core/library/library_data.h"
 #include "core/library/library_names.h"
 #include "core/library/library_package.h"
+#include "core/library/opened_libraries.h"
 #include "core/library/patch.h"
 #include "core/registry/sha256.h"
 
@@ -48,6 +55,8 @@ struct Object {
     ReceiptFile *file = nullptr;  // of those that were there; null: a private library
     Opened *opened = nullptr;     // where a private library is from
     bool uses_sibling = false;
+    bool opens_private = false;  // by dlopen(), see opened_libraries.h
+    std::string opened_as;       // the name that a module opens it by; empty: it is linked with
 };
 
 class Bringer {
@@ -84,7 +93,9 @@ class Bringer {
    private:
     Result<void> take_modules() {
         for (ReceiptFile &file : receipt_.files) {
-            if (file.kind != FileKind::library || parent_path(file.path) != "lib") continue;
+            if (file.kind != FileKind::library) continue;
+            const bool bundled = parent_path(file.path) == "lib/" + receipt_.package + "/lib";
+            if (!bundled && parent_path(file.path) != "lib") continue;
             Object object;
             object.name = file_name(file.path);
             object.path = join_path(package_.directory, file.path);
@@ -92,7 +103,7 @@ class Bringer {
             object.from = receipt_.package;
             object.file = &file;
             object.table = TRY(read_dynamic_table(object.path, object.name, Symbols::read));
-            siblings_.insert(object.name);
+            (bundled ? bundled_ : siblings_).insert(object.name);
             objects_.push_back(std::move(object));
         }
         return {};
@@ -102,24 +113,58 @@ class Bringer {
         const std::vector<std::string> directories =
             absolute_directories(object.table.rpath + ":" + object.table.runpath);
         for (const std::string &needed : object.table.needed) {
+            if (bundled_.contains(needed)) continue;
             if (siblings_.contains(needed)) {
-                object.uses_sibling = true;
+                object.uses_sibling = !looks_beside_itself(object.table);
                 continue;
             }
             if (private_.contains(needed) || needed.find('/') != std::string::npos) continue;
             if (TRY(is_on_host(needed, object, directories))) continue;
-            TRY(bring(needed, object));
+            TRY(bring(needed, object, directories));
         }
+        if (object.file == nullptr) return {};
+        for (const OpenedLibrary &opened : opened_libraries(object.name))
+            TRY(look_at_opened(object, opened, directories));
         return {};
+    }
+
+    // One that is nowhere is no error: the module may do without until it is used.
+    Result<void> look_at_opened(Object &object, const OpenedLibrary &opened,
+                                const std::vector<std::string> &directories) {
+        const std::string name(opened.name), library(opened.library);
+        if (bundled_.contains(name) || private_.contains(library)) return {};
+        const bool wanted = package_.is_recorded ? is_recorded(library) : !host_.find(name);
+        if (!wanted) return {};
+        if (auto brought = bring(library, object, directories); !brought) {
+            if (brought.error().code != ErrorCode::dependency_missing)
+                return fail(std::move(brought).error());
+            reporter_.notice("library \"" + name + "\" is missing",
+                             "\"" + object.name + "\" opens it when it runs.",
+                             "Have it installed on the server's host.");
+            return {};
+        }
+        objects_.back().opened_as = name;
+        // A reference into a deque stays what it is when the deque grows.
+        object.opens_private = true;
+        return {};
+    }
+
+    bool is_recorded(const std::string &soname) const {
+        return std::ranges::any_of(package_.recorded, [&](const ReceiptLibrary &library) {
+            return std::ranges::find(library.names, soname) != library.names.end();
+        });
+    }
+
+    // DT_RUNPATH would hide it, and serves no dependencies of dependencies.
+    static bool looks_beside_itself(const DynamicTable &table) {
+        const std::string path = ":" + table.rpath + ":";
+        return table.runpath.empty() && path.find(":$ORIGIN:") != std::string::npos;
     }
 
     // Whether the host's library will do.
     Result<bool> is_on_host(const std::string &soname, const Object &object,
                             const std::vector<std::string> &directories) {
-        if (package_.is_recorded)
-            return std::ranges::none_of(package_.recorded, [&](const ReceiptLibrary &library) {
-                return std::ranges::find(library.names, soname) != library.names.end();
-            });
+        if (package_.is_recorded) return !is_recorded(soname);
         const std::optional<std::string> path = host_.find(soname, directories);
         const bool fixed = is_core_library(soname) || host_.is_loaded(soname);
         if (!path) {
@@ -168,17 +213,26 @@ class Bringer {
         return object.needed_by.empty() ? std::string() : object.needed_by + " ";
     }
 
-    Result<void> bring(const std::string &soname, const Object &user) {
+    Result<void> bring(const std::string &soname, const Object &user,
+                       const std::vector<std::string> &directories) {
         if (private_.size() == most_libraries)
             return fail(ErrorCode::limit_exceeded,
                         "package \"" + receipt_.package + "\" needs too many libraries");
-        const std::string why = reason(user) + "\"" + user.name + "\" of package \"" + user.from +
-                                "\" needs \"" + soname + "\".";
+        const std::string of = user.from.empty() ? "" : " of package \"" + user.from + "\"";
+        const std::string why =
+            reason(user) + "\"" + user.name + "\"" + of + " needs \"" + soname + "\".";
         // The user's own package may have it: one that holds several libraries, or the extension's,
         // where the server does not look.
         Opened *own = user.opened;
-        if (own == nullptr) own = TRY(open(own_package(), ""));
-        if (TRY(take(*own, soname, why))) return {};
+        if (own == nullptr && !package_.artifact.empty()) own = TRY(open(own_package(), ""));
+        if (own != nullptr && TRY(take(*own, soname, why))) return {};
+        if (const auto loose = TRY(source_.find(soname, directories))) {
+            Object object;
+            object.path = loose->path;
+            object.sha256 = TRY(sha256_of_file(fs_, loose->path));
+            object.from = loose->package.package;
+            return take(std::move(object), loose->package, soname, why);
+        }
         for (const LibraryPackage &candidate : TRY(candidates(soname, user))) {
             Opened *opened = TRY(open(as_recorded(candidate), candidate.depends));
             if (TRY(take(*opened, soname, why))) return {};
@@ -257,18 +311,24 @@ class Bringer {
         const std::optional<UnpackedFile> file = TRY(opened.files.find(soname));
         if (!file) return false;
         Object object;
-        object.name = soname;
         object.path = file->path;
         object.sha256 = file->sha256;
         object.from = opened.package.package;
         object.opened = &opened;
         object.depends = opened.depends;
+        TRY(take(std::move(object), opened.package, soname, why));
+        return true;
+    }
+
+    Result<void> take(Object object, const ReceiptLibrary &package, const std::string &soname,
+                      const std::string &why) {
+        object.name = soname;
         object.needed_by = why;
-        object.table = TRY(read_dynamic_table(file->path, soname, Symbols::read));
-        record(opened.package, soname);
+        object.table = TRY(read_dynamic_table(object.path, soname, Symbols::read));
+        record(package, soname);
         private_.emplace(soname, std::string());
         objects_.push_back(std::move(object));
-        return true;
+        return {};
     }
 
     void record(const ReceiptLibrary &package, const std::string &name) {
@@ -288,6 +348,8 @@ class Bringer {
         for (const auto &[name, sha256] : digests) digest.update(name + " " + sha256 + "\n");
         tag_ = TRY(digest.finish()).substr(0, 8);
         for (auto &[soname, name] : private_) name = private_name(soname, tag_);
+        for (const Object &object : objects_)
+            if (!object.opened_as.empty()) private_[object.name] = object.opened_as;
         return {};
     }
 
@@ -295,7 +357,7 @@ class Bringer {
     // module defines itself and would have used instead.
     void choose_symbols() {
         for (const Object &object : objects_)
-            if (object.file == nullptr)
+            if (object.file == nullptr && object.opened_as.empty())
                 for (const DynamicSymbol &symbol : object.table.symbols)
                     if (symbol.defined && symbol.name != "_init" && symbol.name != "_fini")
                         symbols_.insert(symbol.name);
@@ -303,6 +365,11 @@ class Bringer {
             if (object.file != nullptr)
                 for (const DynamicSymbol &symbol : object.table.symbols)
                     if (symbol.strong) symbols_.erase(symbol.name);
+        // Those are asked for by their names.
+        for (const Object &object : objects_)
+            if (!object.opened_as.empty())
+                for (const DynamicSymbol &symbol : object.table.symbols)
+                    if (symbol.defined) symbols_.erase(symbol.name);
     }
 
     ElfPatch patch_for(const Object &object) const {
@@ -322,7 +389,7 @@ class Bringer {
             patch.rpath = "$ORIGIN";
             return patch;
         }
-        if (patch.needed.empty() && !object.uses_sibling) return patch;
+        if (patch.needed.empty() && !object.uses_sibling && !object.opens_private) return patch;
         if (!private_.empty()) patch.rpath = "$ORIGIN/" + receipt_.package + "/lib";
         if (object.uses_sibling) patch.rpath += patch.rpath.empty() ? "$ORIGIN" : ":$ORIGIN";
         // Where it was built to look for what the host has.
@@ -385,12 +452,27 @@ class Bringer {
         return {};
     }
 
+    Result<void> place_data(const std::string &from, const std::string &path) {
+        ReceiptFile file;
+        file.path = "lib/" + receipt_.package + "/" + path;
+        TRY(place(from, file));
+        TRY(describe(file));
+        added_.push_back(std::move(file));
+        return {};
+    }
+
     // Data that private libraries find relative to themselves.
     Result<void> bring_data() {
         std::set<std::string_view> done;
         for (const auto &[soname, name] : private_) {
             const LibraryData *data = library_data(soname);
             if (data == nullptr || !done.insert(data->place).second) continue;
+            if (const auto loose = TRY(source_.find_data(*data))) {
+                for (const auto &[path, from] : loose->files)
+                    TRY(place_data(from, std::string(data->place) + "/" + path));
+                record(loose->package, std::string(data->place));
+                continue;
+            }
             std::optional<LibraryPackage> package;
             if (package_.is_recorded) {
                 for (const LibraryPackage &candidate :
@@ -407,13 +489,8 @@ class Bringer {
             }
             if (!package) continue;
             Opened *opened = TRY(open(as_recorded(*package), package->depends, data->directory));
-            for (const auto &[path, unpacked] : opened->files.data()) {
-                ReceiptFile file;
-                file.path = "lib/" + receipt_.package + "/" + std::string(data->place) + "/" + path;
-                TRY(place(unpacked.path, file));
-                TRY(describe(file));
-                added_.push_back(std::move(file));
-            }
+            for (const auto &[path, unpacked] : opened->files.data())
+                TRY(place_data(unpacked.path, std::string(data->place) + "/" + path));
             record(opened->package, std::string(data->place));
         }
         return {};
@@ -429,6 +506,7 @@ class Bringer {
 
     std::deque<Object> objects_;
     std::set<std::string> siblings_;              // file names
+    std::set<std::string> bundled_;               // private libraries that a bundle came with
     std::map<std::string, std::string> private_;  // soname to private name
     std::map<std::string, Opened> opened_;
     std::map<std::string, ReceiptLibrary> brought_;
@@ -439,6 +517,21 @@ class Bringer {
 };
 
 }  // namespace
+
+Result<const LibraryIndex *> LibrarySource::index() { return &none_; }
+
+Result<std::string> LibrarySource::get(const ReceiptLibrary &package) {
+    return fail(ErrorCode::dependency_missing, "package \"" + package.package + "\" is missing");
+}
+
+Result<std::optional<LooseLibrary>> LibrarySource::find(const std::string &,
+                                                        const std::vector<std::string> &) {
+    return std::optional<LooseLibrary>{};
+}
+
+Result<std::optional<LooseData>> LibrarySource::find_data(const LibraryData &) {
+    return std::optional<LooseData>{};
+}
 
 Result<void> add_private_libraries(Receipt &receipt, const PackageOnDisk &package,
                                    HostLibraries &host, LibrarySource &source,

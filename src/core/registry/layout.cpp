@@ -132,6 +132,19 @@ Placement place_file(std::string_view package_path, unsigned postgres_major,
     return left_out("other");
 }
 
+Placement place_private_file(std::string_view bundle_path, std::string_view package) {
+    std::string_view path = bundle_path;
+    if (!consume(path, "pgsql/pkglib/") || !consume(path, package) || !consume(path, "/"))
+        return left_out("other");
+    std::string_view below = path;
+    const std::string place = "lib/" + std::string(package) + "/" + std::string(path);
+    if (consume(below, "lib/") && below.find('/') == std::string_view::npos &&
+        is_library_name(below))
+        return installed(place, FileKind::library);
+    if (consume(below, "share/")) return installed(place, FileKind::data);
+    return left_out("other");
+}
+
 Placement place_bundle_file(std::string_view bundle_path,
                             const std::vector<std::string> &directories) {
     std::string_view path = bundle_path;

@@ -35,6 +35,10 @@ Placement place_file(std::string_view package_path, unsigned postgres_major,
 Placement place_bundle_file(std::string_view bundle_path,
                             const std::vector<std::string> &directories);
 
+// The same for what a bundle of this package brings along for its modules (library/
+// private_libraries.h): "pgsql/pkglib/<package>/lib" and "/share". An empty path for anything else.
+Placement place_private_file(std::string_view bundle_path, std::string_view package);
+
 // The PostgreSQL major that a path in a package is for, by its directory.
 std::optional<unsigned> postgres_major_of(std::string_view package_path);
 

@@ -6,6 +6,7 @@
 #include "core/base/names.h"
 #include "core/bundle/unpack_bundle.h"
 #include "core/catalog/catalog.h"
+#include "core/library/private_libraries.h"
 #include "core/registry/artifact_cache.h"
 #include "core/registry/pgx_transport.h"
 #include "core/tuf/client.h"
@@ -157,6 +158,31 @@ Result<std::vector<Part>> parts_of(const tuf::Listing &listing, const std::strin
     return parts;
 }
 
+// Unpacks a bundle, and finds out before anything is installed whether this host has what it needs.
+Result<Receipt> unpack_for_host(const Artifact &artifact, const FetchRequest &request,
+                                std::optional<HostLibraries> &host, FileSystem &fs,
+                                Reporter &reporter) {
+    const std::string directory = join_path(request.staging, artifact.package);
+    Receipt receipt = TRY(unpack_bundle(cached_artifact(request.cache, artifact), artifact,
+                                        request.platform, directory, fs, reporter));
+    if (receipt.modules.empty()) return receipt;
+    if (!host) host = HostLibraries::of_this_host(request.server);
+    // A bundle brings its libraries along in itself; there is nowhere else to look.
+    LibrarySource nowhere;
+    PackageOnDisk package;
+    package.directory = directory;
+    package.depends = [] { return Result<std::string>(std::string()); };
+    package.recorded = artifact.libraries.value_or(std::vector<ReceiptLibrary>{});
+    package.is_recorded = artifact.libraries.has_value();
+    const std::string scratch = join_path(request.staging, ".libraries");
+    TRY(fs.make_directory(scratch, 0700));
+    const Result<void> added =
+        add_private_libraries(receipt, package, *host, nowhere, scratch, fs, reporter);
+    TRY(remove_tree(fs, scratch));
+    if (!added) return fail(added.error());
+    return receipt;
+}
+
 }  // namespace
 
 Result<RefreshResult> PgxRegistry::refresh(const RefreshRequest &request, Reporter &reporter) {
@@ -262,13 +288,12 @@ Result<std::vector<Receipt>> PgxRegistry::fetch(const FetchRequest &request, Rep
                          reporter));
             return {};
         }));
+    std::optional<HostLibraries> host;
     std::vector<Receipt> receipts;
     for (const Artifact &artifact : request.artifacts) {
         Artifact expected = artifact;
         expected.file = artifact.url.substr(artifact.url.rfind('/') + 1);
-        receipts.push_back(
-            TRY(unpack_bundle(cached_artifact(request.cache, artifact), expected, request.platform,
-                              join_path(request.staging, artifact.package), fs_, reporter)));
+        receipts.push_back(TRY(unpack_for_host(expected, request, host, fs_, reporter)));
     }
     return receipts;
 }
@@ -285,11 +310,10 @@ Result<std::vector<Receipt>> BundleRegistry::fetch(const FetchRequest &request,
                             return fail(ErrorCode::io, "the bundle of package \"" +
                                                            missing[0].item + "\" is not there");
                         }));
+    std::optional<HostLibraries> host;
     std::vector<Receipt> receipts;
     for (const Artifact &artifact : request.artifacts)
-        receipts.push_back(
-            TRY(unpack_bundle(cached_artifact(request.cache, artifact), artifact, request.platform,
-                              join_path(request.staging, artifact.package), fs_, reporter)));
+        receipts.push_back(TRY(unpack_for_host(artifact, request, host, fs_, reporter)));
     return receipts;
 }
 
