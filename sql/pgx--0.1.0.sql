@@ -174,7 +174,7 @@ CREATE TABLE pgx.files (
     original_sha256 text
 );
 COMMENT ON TABLE pgx.files IS 'every file that pgx has put in place, relative to pgx.directory';
-COMMENT ON COLUMN pgx.files.original_sha256 IS 'of the package''s own file, where pgx changed it so that it finds its libraries';
+COMMENT ON COLUMN pgx.files.original_sha256 IS 'of the package''s own file, where pgx changed it so that it works where it is';
 
 CREATE TABLE pgx.history (
     change           uuid PRIMARY KEY,
@@ -484,7 +484,7 @@ COMMENT ON FUNCTION pgx.info(text) IS 'what is known of one extension or package
 CREATE TYPE pgx.installation AS (extension text, action text, version text, source text, next_step text);
 COMMENT ON TYPE pgx.installation IS 'what pgx.install() did, a row an extension';
 
-CREATE TYPE pgx.planned AS (extension text, action text, version text, package text, source text, download text, files integer);
+CREATE TYPE pgx.planned AS (extension text, action text, version text, package text, source text, download text, files integer, remarks text);
 COMMENT ON TYPE pgx.planned IS 'what pgx.install() would do, a row an extension';
 
 CREATE FUNCTION pgx.plan(names text[], version text DEFAULT NULL, registry text DEFAULT NULL) RETURNS SETOF pgx.planned

@@ -43,6 +43,11 @@ Result<std::vector<Wish>> wishes_argument(FunctionCallInfo fcinfo) {
     return wishes;
 }
 
+// A control file says trusted = true in vain when it says superuser = false.
+bool is_trusted(const ReceiptExtension &extension) {
+    return extension.trusted && extension.superuser;
+}
+
 // What create_in is about: the extensions that were asked for, not what they require (CASCADE sees
 // to that).
 std::vector<std::string> wanted_extensions(const Plan &plan) {
@@ -54,6 +59,46 @@ std::vector<std::string> wanted_extensions(const Plan &plan) {
             for (const auto &[extension, version] : extensions_of(package))
                 if (!extension.empty()) names.push_back(extension);
     return names;
+}
+
+// "1 script", "2 scripts"
+std::string counted(std::size_t count, const std::string &what) {
+    return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+}
+
+// What an administrator should know of an extension before it is there.
+pg::Value remarks_on(const PlannedPackage &package, const std::string &extension) {
+    std::string remarks;
+    for (const ReceiptExtension &other : package.receipt.extensions)
+        if (other.name == extension && is_trusted(other)) remarks = "trusted";
+    std::size_t scripts = 0, controls = 0;
+    for (const ReceiptFile &file : package.receipt.files) {
+        if (file.original_sha256.empty()) continue;
+        scripts += file.kind == FileKind::script ? 1 : 0;
+        controls += file.kind == FileKind::control ? 1 : 0;
+    }
+    std::string adapted;
+    if (scripts > 0) adapted = counted(scripts, "script");
+    if (controls > 0)
+        adapted += (adapted.empty() ? "" : " and ") + counted(controls, "control file");
+    if (!adapted.empty()) remarks += (remarks.empty() ? "" : "; ") + adapted + " adapted";
+    if (remarks.empty()) return {};
+    return remarks;
+}
+
+// PostgreSQL runs their scripts with a superuser's rights for users who are none.
+void tell_trusted(const Plan &plan) {
+    std::vector<std::string> names;
+    for (const PlannedPackage &package : plan.packages)
+        if (!package.was_done && !package.previous_version)
+            for (const ReceiptExtension &extension : package.receipt.extensions)
+                if (is_trusted(extension)) names.push_back(extension.name);
+    if (names.empty()) return;
+    const bool one = names.size() == 1;
+    pg::notice(std::string(one ? "extension " : "extensions ") + quoted_list(names) +
+                   (one ? " is" : " are") + " trusted",
+               "Users who may create objects in a database may create " +
+                   std::string(one ? "it" : "them") + " there.");
 }
 
 }  // namespace
@@ -78,6 +123,7 @@ PGX_FUNCTION(pgx_plan) {
                   satisfied.package.empty() ? pg::Value{} : satisfied.package,
                   row[3],
                   {},
+                  {},
                   {}});
     }
     for (const PlannedPackage &package : plan.packages) {
@@ -86,7 +132,8 @@ PGX_FUNCTION(pgx_plan) {
             rows.add({extension.empty() ? pg::Value{} : extension,
                       because(action, package.required_by), version, package.release.package,
                       package.release.origin(), format_bytes(package.release.size),
-                      std::to_string(package.receipt.files.size())});
+                      std::to_string(package.receipt.files.size()),
+                      remarks_on(package, extension)});
         for (const ReceiptLibrary &library : package.receipt.libraries)
             if (library.package != package.release.package)
                 rows.add({{},
@@ -95,6 +142,7 @@ PGX_FUNCTION(pgx_plan) {
                           library.package,
                           package.release.registry + ": " + library.package + " " + library.version,
                           format_bytes(library.size),
+                          {},
                           {}});
     }
     return rows.done();
@@ -121,6 +169,7 @@ PGX_FUNCTION(pgx_install) {
                 {satisfied.package});
     if (!databases.empty())
         TRY(create_in_databases(wanted_extensions(plan), databases, rights.caller(), nullptr));
+    tell_trusted(plan);
     report(plan, "update", rows);
     return rows.done();
 }
