@@ -134,14 +134,18 @@ Result<std::vector<Release>> installed_releases(const std::vector<CheckedPackage
 // What the artifact gives has to be what was recorded, file by file: the digest says that it is the
 // same artifact, and a newer pgx may unpack it differently.
 Result<void> check_same(const Receipt &receipt, const std::vector<RecordedFile> &recorded) {
-    std::map<std::string, std::string> unpacked;
-    for (const ReceiptFile &file : receipt.files) unpacked[file.path] = file.sha256;
+    std::map<std::string, ReceiptFile> unpacked;
+    for (const ReceiptFile &file : receipt.files) unpacked[file.path] = file;
     for (const RecordedFile &file : recorded)
-        if (unpacked[file.path] != file.sha256)
+        if (const ReceiptFile &now = unpacked[file.path]; now.sha256 != file.sha256)
             return fail(
                 ErrorCode::digest_mismatch,
                 "package \"" + receipt.package + "\" does not give \"" + file.path + "\" as it was",
-                "", "Install it anew: pgx.remove(name, force => true), then pgx.install(name).");
+                now.kind == FileKind::script && !file.original_sha256.empty() &&
+                        now.original_sha256 == file.original_sha256
+                    ? "It names files by where pgx.directory was when it was installed."
+                    : "",
+                "Install it anew: pgx.remove(name, force => true), then pgx.install(name).");
     return {};
 }
 

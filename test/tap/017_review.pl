@@ -19,7 +19,7 @@ subtest 'a crash after several changes of one package' => sub {
         $server->sql(q{SELECT pgx.install('color')}) if $round == 1;
         my $before = $server->files;
         my $session = $node->background_psql('postgres');
-        $session->query_safe(q{BEGIN; SELECT pgx.remove('color'); SELECT pgx.install('color'); SELECT pgx.remove('color');
+        $session->query_safe(q{SET client_min_messages = warning; BEGIN; SELECT pgx.remove('color'); SELECT pgx.install('color'); SELECT pgx.remove('color');
             SELECT pgx.install('color');});
         restart_after_crash();
         $session->{run}->kill_kill;

@@ -87,6 +87,18 @@ subtest 'pgx.directory outside of the data directory' => sub {
     $other->sql(q{SELECT pgx.install('almanac')});
     like(text($other), qr{FROM '\Q$directory\E/$major/share/extension/almanac\.data'}, 'an absolute path');
     works($other, 'it works');
+
+    $other->node->stop;
+    rename $directory, "$directory.moved" or die;
+    $other->node->append_conf('postgresql.conf', "pgx.directory = '$directory.moved'\n");
+    $other->node->start;
+    $other->sql(q{SELECT pgx.setup()});
+    is($other->sql(q{SELECT status FROM pgx.verify('almanac')}), 'ok', 'moved: it is what was installed');
+    unlink "$directory.moved/$major/$script" or die;
+    $other->fails('and cannot be made again there', q{SELECT pgx.repair('almanac')},
+        { sqlstate => 'PX007', detail => 'It names files by where pgx.directory was when it was installed.', hint => qr/^Install it anew/ });
+    $other->sql(q{SELECT pgx.remove('almanac', force => true); SELECT pgx.install('almanac')});
+    works($other, 'but installed anew');
     $other->node->stop;
 };
 
