@@ -416,10 +416,19 @@ END
 $$;
 COMMENT ON FUNCTION pgx.search(text) IS 'what is available and has every word of the query in its name or description; best matches first';
 
+-- What people write where a name is asked for. Neither ":" nor "@" can be in a name.
+CREATE FUNCTION pgx.name_parts(written text, OUT registry text, OUT name text, OUT version text)
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT p[2], p[3], p[5] FROM regexp_match(written, '^(([^:]*):)?([^@]*)(@(.*))?$') AS p
+$$;
+COMMENT ON FUNCTION pgx.name_parts(text) IS 'registry, name and version of registry:name@version';
+
 CREATE FUNCTION pgx.versions(name text, OUT version text, OUT package text, OUT registry text, OUT repository text, OUT size text,
                              OUT installed boolean) RETURNS SETOF record
     LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
+DECLARE
+    asked record := pgx.name_parts(versions.name);
 BEGIN
     PERFORM pgx.ensure_refreshed();
     RETURN QUERY
@@ -427,9 +436,11 @@ BEGIN
                EXISTS (SELECT FROM pgx.installed AS i WHERE i.package = r.package AND i.version = r.version)
           FROM pgx.releases AS r
           JOIN pgx.registries AS g ON g.name = r.registry
-         WHERE versions.name IN (r.name, r.package) OR r.extensions @> ARRAY[versions.name]
-               OR (r.extensions IS NULL AND translate(r.name, '-', '_') = ANY (pgx.usual_names(versions.name)))
-               OR r.package IN (SELECT e.package FROM pgx.installed_extensions AS e WHERE e.extension = versions.name)
+         WHERE (asked.name IN (r.name, r.package, nullif(r.module_path, '')) OR r.extensions @> ARRAY[asked.name]
+                OR (r.extensions IS NULL AND translate(r.name, '-', '_') = ANY (pgx.usual_names(asked.name)))
+                OR r.package IN (SELECT e.package FROM pgx.installed_extensions AS e WHERE e.extension = asked.name))
+               AND r.registry = coalesce(asked.registry, r.registry)
+               AND (asked.version IS NULL OR asked.version IN (r.version, pgx.upstream_version(r.version)))
          ORDER BY g.priority DESC, pgx.version_key(r.version) DESC, r.registry, r.repository;
 END
 $$;
@@ -439,16 +450,19 @@ CREATE FUNCTION pgx.info(name text, OUT property text, OUT value text) RETURNS S
     LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
+    asked record := pgx.name_parts(info.name);
     r record;
     i record;
 BEGIN
     PERFORM pgx.ensure_refreshed();
     SELECT o.* INTO r
       FROM pgx.releases AS o JOIN pgx.registries AS g ON g.name = o.registry
-     WHERE info.name IN (o.name, o.package) OR o.extensions @> ARRAY[info.name]
-           OR (o.extensions IS NULL AND translate(o.name, '-', '_') = ANY (pgx.usual_names(info.name)))
-           OR o.package IN (SELECT e.package FROM pgx.installed_extensions AS e WHERE e.extension = info.name)
-     ORDER BY coalesce(o.extensions @> ARRAY[info.name], false) DESC, info.name IN (o.name, o.package) DESC, g.priority DESC, pgx.version_key(o.version) DESC
+     WHERE (asked.name IN (o.name, o.package, nullif(o.module_path, '')) OR o.extensions @> ARRAY[asked.name]
+            OR (o.extensions IS NULL AND translate(o.name, '-', '_') = ANY (pgx.usual_names(asked.name)))
+            OR o.package IN (SELECT e.package FROM pgx.installed_extensions AS e WHERE e.extension = asked.name))
+           AND o.registry = coalesce(asked.registry, o.registry)
+           AND (asked.version IS NULL OR asked.version IN (o.version, pgx.upstream_version(o.version)))
+     ORDER BY coalesce(o.extensions @> ARRAY[asked.name], false) DESC, asked.name IN (o.name, o.package) DESC, g.priority DESC, pgx.version_key(o.version) DESC
      LIMIT 1;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object',
@@ -458,7 +472,7 @@ BEGIN
     SELECT * INTO i FROM pgx.installed AS p WHERE p.package = r.package;
     RETURN QUERY
         SELECT v.property, v.value
-          FROM (VALUES (1, 'name', info.name),
+          FROM (VALUES (1, 'name', asked.name),
                        (2, 'comment', r.summary),
                        (3, 'version', r.version),
                        (4, 'installed', coalesce(i.version, 'no')),

@@ -64,13 +64,18 @@ Result<Plan> prepare(const std::vector<Wish> &wishes, const DirectoryLayout &lay
                      ProgressSlot &progress) {
     // What is there already needs no registry.
     bool registry_needed = false;
+    std::vector<std::string> registries;  // that no other one can stand in for
     for (const Wish &wish : wishes) {
         if (wish.release) continue;
+        if (wish.registry)
+            registries.push_back(*wish.registry);
+        else if (const auto installed = find_installed(wish.name); installed && wish.version)
+            registries.push_back(installed->registry);
         registry_needed =
             registry_needed || wish.version || wish.registry ||
             (!find_installed(wish.name) && !TRY(server_extension_directory(wish.name)));
     }
-    if (registry_needed) TRY(ensure_refreshed(progress));
+    if (registry_needed) TRY(ensure_refreshed(progress, registries));
     return make_plan(wishes, layout, progress);
 }
 

@@ -2,8 +2,9 @@
 
 #include "extension/inventory.h"
 
-#include "core/base/names.h"
+#include "core/base/debian_version.h"
 #include "extension/query.h"
+#include "extension/release.h"
 #include "extension/settings.h"
 
 namespace pgx {
@@ -43,16 +44,22 @@ std::optional<InstalledPackage> find_installed(const std::string &name) {
                             rows[0][4] == "t",       rows[0][5].value_or("")};
 }
 
-Result<InstalledPackage> require_installed(const std::string &name) {
-    TRY(check_name("extension", name));
-    if (std::optional<InstalledPackage> installed = find_installed(name))
-        return std::move(*installed);
-    if (std::optional<std::string> directory = TRY(server_extension_directory(name)))
+Result<InstalledPackage> require_installed(const std::string &text) {
+    const Wish wish = TRY(parse_wish(text));
+    if (std::optional<InstalledPackage> installed = find_installed(wish.name)) {
+        const bool is_meant = (!wish.registry || *wish.registry == installed->registry) &&
+                              (!wish.version || *wish.version == installed->version ||
+                               *wish.version == upstream_version(installed->version));
+        if (is_meant) return std::move(*installed);
+        return fail(ErrorCode::unknown_package, "\"" + text + "\" is not installed",
+                    "What is installed is " + installed->origin() + ".", "See pgx.installed.");
+    }
+    if (std::optional<std::string> directory = TRY(server_extension_directory(wish.name)))
         return fail(ErrorCode::unknown_package,
-                    "extension \"" + name + "\" was not installed by pgx",
+                    "extension \"" + wish.name + "\" was not installed by pgx",
                     "It is part of the server: its control file is in \"" + *directory + "\".",
                     "pgx leaves alone what it has not installed. See pgx.installed.");
-    return fail(ErrorCode::unknown_package, "\"" + name + "\" is not installed", "",
+    return fail(ErrorCode::unknown_package, "\"" + text + "\" is not installed", "",
                 "See pgx.installed.");
 }
 

@@ -22,8 +22,9 @@ struct InstalledPackage {
 // sessions have committed.
 std::optional<InstalledPackage> find_installed(const std::string &name);
 
-// The same or unknown_package that says what the name is instead.
-Result<InstalledPackage> require_installed(const std::string &name);
+// The same for what a person writes, [registry:]name[@version]; or unknown_package that says what
+// is there instead.
+Result<InstalledPackage> require_installed(const std::string &text);
 
 // wrong_state when its version is not to be changed.
 Result<void> check_not_pinned(const InstalledPackage &installed);

@@ -16,6 +16,7 @@
 #include "extension/query.h"
 #include "extension/registry_headers.h"
 #include "extension/settings.h"
+#include "extension/subtransaction.h"
 
 namespace pgx {
 
@@ -147,8 +148,15 @@ class Replacement {
 void tell(const RefreshReport &report) {
     std::string seconds = std::to_string(report.milliseconds / 1000) + "." +
                           std::to_string(report.milliseconds % 1000 / 100);
+    // A package has a row for each of its releases.
+    const std::uint64_t packages = std::stoull(
+        pg::query("SELECT pg_catalog.count(DISTINCT package) FROM pgx.releases WHERE registry "
+                  "OPERATOR(pg_catalog.=) $1",
+                  {report.registry})
+            .at(0)[0]
+            .value_or("0"));
     pg::notice("registry \"" + report.registry + "\" offers " +
-               plural(report.packages, "package", "packages") + " (" + format_bytes(report.bytes) +
+               plural(packages, "package", "packages") + " (" + format_bytes(report.bytes) +
                " read in " + seconds + " s)");
 }
 
@@ -281,16 +289,37 @@ Result<std::vector<std::string>> enabled_registries() {
     return names;
 }
 
-Result<void> ensure_refreshed(ProgressSlot &progress) {
-    for (const std::string &name : TRY(enabled_registries())) {
-        std::vector<pg::Row> rows = pg::query(
-            "SELECT refreshed_at IS NULL OR expires_at OPERATOR(pg_catalog.<) pg_catalog.now() OR "
-            "(packages OPERATOR(pg_catalog.>) 0 AND NOT EXISTS"
-            "       (SELECT FROM pgx.releases AS r WHERE r.registry OPERATOR(pg_catalog.=) g.name))"
-            "  FROM pgx.registries AS g WHERE name OPERATOR(pg_catalog.=) $1",
-            {name});
-        if (rows.empty() || rows[0][0] != "t") continue;
-        tell(TRY(refresh_registry(name, false, progress)));
+std::vector<std::string> unread_registries() {
+    std::vector<std::string> names;
+    for (const pg::Row &row : pg::query(
+             "SELECT name FROM pgx.registries AS g WHERE enabled AND (refreshed_at IS NULL OR "
+             "expires_at OPERATOR(pg_catalog.<) pg_catalog.now() OR (packages "
+             "OPERATOR(pg_catalog.>) 0 AND NOT EXISTS"
+             "       (SELECT FROM pgx.releases AS r WHERE r.registry OPERATOR(pg_catalog.=) "
+             "g.name))) ORDER BY priority DESC, name"))
+        names.push_back(row[0].value_or(""));
+    return names;
+}
+
+Result<void> ensure_refreshed(ProgressSlot &progress, const std::vector<std::string> &needed) {
+    const std::vector<std::string> enabled = TRY(enabled_registries());
+    std::size_t failed = 0;
+    for (const std::string &name : unread_registries()) {
+        // A part of what was read must not be taken for all of it.
+        pg::Subtransaction attempt;
+        Result<RefreshReport> report = refresh_registry(name, false, progress);
+        if (report) {
+            attempt.commit();
+            tell(*report);
+            continue;
+        }
+        const bool is_needed = std::ranges::find(needed, name) != needed.end();
+        if (report.error().code == ErrorCode::cancelled || is_needed || ++failed == enabled.size())
+            return fail(std::move(report).error());
+        const Error &error = report.error();
+        pg::warning(error.message, error.detail,
+                    "What other registries offer is used. Disable it with pgx.alter_registry('" +
+                        name + "', enabled => false) if it is to stay so.");
     }
     return {};
 }

@@ -35,7 +35,12 @@ Result<void> check_registry_readable(const std::string &name, ProgressSlot &prog
 Result<std::vector<std::string>> enabled_registries();
 
 // Refreshes the enabled registries that never were, or whose signed lists have expired since, and
-// says so. What every call that needs a registry begins with.
-Result<void> ensure_refreshed(ProgressSlot &progress);
+// says so. What every call that needs a registry begins with. One that cannot be read is a warning,
+// as another one may have what is looked for; it is an error when it is one of those that are
+// `needed`, or when none can be read.
+Result<void> ensure_refreshed(ProgressSlot &progress, const std::vector<std::string> &needed = {});
+
+// The enabled registries whose lists were never read, or have expired.
+std::vector<std::string> unread_registries();
 
 }  // namespace pgx
