@@ -1,9 +1,9 @@
 // plan.h - from what is wanted to verified files in staging.
 //
-// A plan grows until it is closed: the releases that were asked for are fetched, unpacked and
-// inspected by the helper, and what their control files require becomes a new wish, unless the
-// server, an installed package or the plan itself has it.  Nothing outside staging has changed when
-// a plan is made; installing it is apply.h's.
+// The resolver chooses the releases (core/base/package_universe.h); those that it chooses are
+// fetched, unpacked and inspected by the helper, and with what that tells it chooses again, until
+// nothing is new. Nothing outside staging has changed when a plan is made; installing it is
+// apply.h's.
 #pragma once
 
 #include <optional>

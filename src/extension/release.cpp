@@ -17,9 +17,9 @@ namespace {
 // for its releases in repositories that do not tell, or else an old release would win over a new
 // one. The last rank is for packages named as such extensions usually are ("pg_cron" in
 // postgresql-18-cron); it only counts while the registry has not told its extension names, and is
-// verified after unpacking.
+// verified after unpacking. Of a registry whose signed lists have expired nothing is taken.
 constexpr const char *candidates_query = R"(
-SELECT c.rank, c.priority, c.registry, c.kind, c.source, c.package, c.version, c.repository, c.url, c.sha256, c.signer, c.depends, c.recommends, c.breaks, c.size
+SELECT c.rank, c.priority, c.size, c.registry, c.kind, c.source, c.package, c.version, c.repository, c.url, c.sha256, c.signer, c.depends, c.recommends, c.breaks
   FROM (SELECT CASE WHEN r.extensions OPERATOR(pg_catalog.@>) ARRAY[$1]
                       OR (r.extensions IS NULL AND EXISTS
                              (SELECT FROM pgx.releases AS known
@@ -30,78 +30,73 @@ SELECT c.rank, c.priority, c.registry, c.kind, c.source, c.package, c.version, c
                     WHEN r.extensions IS NULL AND pg_catalog.translate(r.name, '-', '_')
                          OPERATOR(pg_catalog.=) ANY (pgx.usual_names($1))
                          THEN 4 END AS rank,
-               g.priority, r.registry, g.kind, g.source, r.package, r.version, r.repository, r.url, r.sha256, r.signer, r.depends, r.recommends, r.breaks, r.size
+               g.priority, r.size, r.registry, g.kind, g.source, r.package, r.version, r.repository, r.url, r.sha256, r.signer, r.depends, r.recommends, r.breaks
           FROM pgx.releases AS r
           JOIN pgx.registries AS g ON g.name OPERATOR(pg_catalog.=) r.registry
-         WHERE (g.enabled AND $2 IS NULL) OR r.registry OPERATOR(pg_catalog.=) $2) AS c
+         WHERE (g.enabled AND $2 IS NULL AND (g.expires_at IS NULL OR g.expires_at OPERATOR(pg_catalog.>=) pg_catalog.now()))
+            OR r.registry OPERATOR(pg_catalog.=) $2) AS c
  WHERE c.rank IS NOT NULL
    AND ($3 IS NULL OR c.version OPERATOR(pg_catalog.=) $3 OR pgx.upstream_version(c.version) OPERATOR(pg_catalog.=) $3)
  ORDER BY c.priority DESC, c.rank, c.version OPERATOR(pg_catalog.=) $3 DESC NULLS LAST,
           pgx.is_prerelease(c.version), pgx.version_key(c.version) DESC, c.registry, c.package, c.repository)";
 
-struct Candidate {
-    int rank = 0, priority = 0;
-    Release release;
-};
+constexpr const char *releases_query = R"(
+SELECT 0, g.priority, r.size, r.registry, g.kind, g.source, r.package, r.version, r.repository, r.url, r.sha256, r.signer, r.depends, r.recommends, r.breaks
+  FROM pgx.releases AS r
+  JOIN pgx.registries AS g ON g.name OPERATOR(pg_catalog.=) r.registry AND g.enabled
+       AND (g.expires_at IS NULL OR g.expires_at OPERATOR(pg_catalog.>=) pg_catalog.now())
+ WHERE r.package OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.text[])
+ ORDER BY r.repository)";
 
-std::vector<Candidate> candidates(const Wish &wish) {
-    std::vector<Candidate> found;
-    for (const pg::Row &row :
-         pg::query(candidates_query, {wish.name, wish.registry, wish.version})) {
-        Candidate candidate;
-        candidate.rank = std::stoi(*row[0]);
-        candidate.priority = std::stoi(*row[1]);
-        Release &release = candidate.release;
-        std::string *const members[] = {&release.registry, &release.kind,       &release.source,
-                                        &release.package,  &release.version,    &release.repository,
-                                        &release.url,      &release.sha256,     &release.signer,
-                                        &release.depends,  &release.recommends, &release.breaks};
-        for (std::size_t i = 0; i < std::size(members); i++) *members[i] = row[i + 2].value_or("");
-        release.size = std::stoull(*row[std::size(members) + 2]);
-        release.is_guess = candidate.rank == 4;
-        release.is_claim = candidate.rank == 1 && release.kind != "apt";
-        found.push_back(std::move(candidate));
-    }
+Release release_from_row(const pg::Row &row) {
+    Release release;
+    release.rank = std::stoi(*row[0]);
+    release.priority = std::stoi(*row[1]);
+    release.size = std::stoull(*row[2]);
+    std::string *const members[] = {&release.registry, &release.kind,       &release.source,
+                                    &release.package,  &release.version,    &release.repository,
+                                    &release.url,      &release.sha256,     &release.signer,
+                                    &release.depends,  &release.recommends, &release.breaks};
+    for (std::size_t i = 0; i < std::size(members); i++) *members[i] = row[i + 3].value_or("");
+    release.is_guess = release.rank == 4;
+    release.is_claim = release.rank == 1 && release.kind != "apt";
+    return release;
+}
+
+std::vector<Release> candidates(const Wish &wish) {
+    std::vector<Release> found;
+    for (const pg::Row &row : pg::query(candidates_query, {wish.name, wish.registry, wish.version}))
+        found.push_back(release_from_row(row));
     return found;
 }
 
-// The first candidate, unless another of the same rank and priority is a different thing: choosing
-// silently between two registries, or between two packages, is how the wrong code gets into a
-// server.
-Result<Release> choose(const Wish &wish, std::vector<Candidate> found) {
-    const Candidate &best = found.front();
-    std::vector<std::string> others;
-    for (const Candidate &other : found) {
-        if (other.rank != best.rank || other.priority != best.priority) break;
-        if (other.release.registry == best.release.registry &&
-            other.release.package == best.release.package)
-            continue;
-        others.push_back(other.release.origin());
-    }
-    if (!others.empty()) {
-        others.insert(others.begin(), best.release.origin());
-        return fail(ErrorCode::ambiguous_package, "\"" + wish.name + "\" is offered more than once",
-                    "It is offered by " + quoted_list(others) + ".",
-                    "Choose with pgx.install(name, registry => '...'), by the package's name, or "
-                    "by giving one "
-                    "registry a higher priority with pgx.alter_registry().");
-    }
-    return best.release;
+Result<std::vector<Release>> choose(const Wish &wish, const std::vector<Release> &found) {
+    std::vector<Offer> offers(found.begin(), found.end());
+    for (std::size_t i = 0; i < offers.size(); i++) offers[i].id = i;
+    std::vector<Release> meant;
+    for (const Offer &offer : TRY(meant_offers(wish.name, offers)))
+        meant.push_back(found[offer.id]);
+    // "1.0" is rather 1.0 than 1.0-2.
+    if (std::ranges::find(meant, wish.version, &Release::version) != meant.end())
+        std::erase_if(meant,
+                      [&](const Release &release) { return release.version != wish.version; });
+    return meant;
 }
 
 Error unknown_version(const Wish &wish) {
     Wish any = wish;
     any.version.reset();
     std::vector<std::string> versions;
-    for (const Candidate &candidate : candidates(any))
-        if (std::ranges::find(versions, candidate.release.version) == versions.end())
-            versions.push_back(candidate.release.version);
+    for (const Release &release : candidates(any))
+        if (std::ranges::find(versions, release.version) == versions.end())
+            versions.push_back(release.version);
     return Error{ErrorCode::unknown_version,
                  "there is no version \"" + *wish.version + "\" of \"" + wish.name + "\"",
                  "Versions on offer: " + quoted_list(versions) + "."};
 }
 
 Error unknown_package(const Wish &wish) {
+    const std::string major = std::to_string(PG_VERSION_NUM / 10000);
     std::vector<std::string> names;
     for (const pg::Row &row :
          pg::query("SELECT DISTINCT name FROM (SELECT name FROM pgx.offers UNION ALL "
@@ -111,6 +106,20 @@ Error unknown_package(const Wish &wish) {
     Error error{ErrorCode::unknown_package, "no registry offers \"" + wish.name + "\""};
     if (wish.registry)
         error.message = "registry \"" + *wish.registry + "\" does not offer \"" + wish.name + "\"";
+    // "postgresql-17-vector"
+    const std::string prefix = "postgresql-";
+    const std::size_t digits = wish.name.find_first_not_of("0123456789", prefix.size());
+    if (wish.name.starts_with(prefix) && digits != std::string::npos && digits > prefix.size() &&
+        wish.name[digits] == '-' &&
+        wish.name.substr(prefix.size(), digits - prefix.size()) != major)
+        error.detail = "By its name it is a package for PostgreSQL " +
+                       wish.name.substr(prefix.size(), digits - prefix.size()) +
+                       ", and this server is PostgreSQL " + major + ".";
+    else if (const std::vector<std::string> unread = unread_registries();
+             !unread.empty() && !wish.registry)
+        error.detail = "What " + quoted_list(unread) + (unread.size() == 1 ? " offers" : " offer") +
+                       " is not known: " + (unread.size() == 1 ? "it" : "they") +
+                       " could not be read.";
     if (!near.empty())
         error.hint = "Similar names: " + quoted_list(near) + ". See also pgx.search(text).";
     return error;
@@ -176,6 +185,11 @@ static Result<void> check_module_path(const std::string &path) {
 
 Result<Wish> parse_wish(const std::string &text) {
     Wish wish{.name = text};
+    if (const std::size_t scheme = text.find("://"); scheme != std::string::npos)
+        return fail(ErrorCode::invalid_name, "\"" + text.substr(0, 255) + "\" is not a name",
+                    "The path of a source is written without \"" +
+                        text.substr(0, std::min<std::size_t>(scheme, 16)) + "://\".",
+                    "As in pgx.install('github.com/theory/pg-semver').");
     // Neither character can be in a name.
     if (const std::size_t colon = wish.name.find(':'); colon != std::string::npos) {
         wish.registry = wish.name.substr(0, colon);
@@ -187,7 +201,9 @@ Result<Wish> parse_wish(const std::string &text) {
         wish.name.resize(at);
         if (wish.version->empty())
             return fail(ErrorCode::invalid_argument,
-                        "the version after \"@\" in \"" + text + "\" is empty");
+                        "the version after \"@\" in \"" + text + "\" is empty", "",
+                        "Name one, as in '" + wish.name +
+                            "@1.0', or leave the \"@\" out to get the newest.");
     }
     if (names_a_host(wish.name))
         TRY(check_module_path(wish.name));
@@ -224,20 +240,28 @@ Result<bool> learn_extension_names(const Wish &wish, ProgressSlot &progress) {
     return !rows.empty();
 }
 
-Result<Release> find_release(const Wish &wish, ProgressSlot &progress) {
-    if (wish.release) return *wish.release;
-    std::vector<Candidate> found = candidates(wish);
-    if (!found.empty()) return choose(wish, std::move(found));
+Result<std::vector<Release>> find_releases(const Wish &wish, ProgressSlot &progress,
+                                           bool may_learn) {
+    if (wish.release) return std::vector{*wish.release};
+    std::vector<Release> found = candidates(wish);
+    if (!found.empty()) return choose(wish, found);
     Wish any = wish;
     any.version.reset();
     if (candidates(any).empty()) {
-        if (TRY(learn_extension_names(wish, progress))) {
+        if (may_learn && TRY(learn_extension_names(wish, progress))) {
             found = candidates(wish);
-            if (!found.empty()) return choose(wish, std::move(found));
+            if (!found.empty()) return choose(wish, found);
         }
         if (candidates(any).empty()) return fail(unknown_package(wish));
     }
     return fail(unknown_version(wish));
+}
+
+std::vector<Release> releases_of(const std::vector<std::string> &packages) {
+    std::vector<Release> releases;
+    for (const pg::Row &row : pg::query(releases_query, {pg::array_literal(packages)}))
+        releases.push_back(release_from_row(row));
+    return releases;
 }
 
 }  // namespace pgx

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/json.h"
+#include "core/base/package_universe.h"
 #include "core/base/receipt.h"
 #include "core/base/result.h"
 #include "extension/progress.h"
@@ -14,12 +15,11 @@
 
 namespace pgx {
 
-// A row of pgx.releases with its registry, as the helper needs it.
-struct Release {
-    std::string registry, kind, source;
-    std::string package, version, repository, url, sha256, signer;
-    std::string depends, recommends,
-        breaks;  // the registry's words; empty for one that was recorded
+// A row of pgx.releases with its registry, as the helper needs it. What the registry says of other
+// packages is empty for one that was recorded.
+struct Release : Offer {
+    std::string kind, source;
+    std::string repository, url, signer;
     std::uint64_t size = 0;
     // The registry did not say which extensions the package holds, and only its name speaks for it:
     // once it is unpacked, it has to hold the extension that was asked for.
@@ -32,12 +32,11 @@ struct Release {
     std::optional<std::vector<ReceiptLibrary>> libraries = {};
 
     Json artifact() const;  // for the helper's request "fetch"
-    std::string origin() const { return registry + ": " + package + " " + version; }
 };
 
 // A release that was installed once, from a row (version, registry, kind, source, url, size,
-// sha256, signer, libraries) of installed or history joined with registries. unknown_registry when that does
-// not exist any more.
+// sha256, signer, libraries) of installed or history joined with registries. unknown_registry when
+// that does not exist any more.
 Result<Release> recorded_release(const std::string &package, const pg::Row &row);
 
 // What is asked for. The name may be an extension's, a package's, a package's short name, or the
@@ -54,11 +53,16 @@ struct Wish {
 // What a person writes: [registry:]name[@version]. invalid_name, invalid_argument.
 Result<Wish> parse_wish(const std::string &text);
 
-// The best release for a wish: from the registry with the highest priority, extension names before
-// package names, then the newest version. When no list at hand knows the name, the registries are
-// asked for the extension names of their packages, once. Errors: unknown_package with near names,
-// unknown_version with those that exist, ambiguous_package.
-Result<Release> find_release(const Wish &wish, ProgressSlot &progress);
+// The releases that a wish means, the best one first: of the registry with the highest priority
+// that has such a name, extension names before package names, of one package. When no list at hand
+// knows the name, the registries are asked for the extension names of their packages, once, unless
+// `may_learn` is false. Errors: unknown_package with near names, unknown_version with those that
+// exist, ambiguous_package.
+Result<std::vector<Release>> find_releases(const Wish &wish, ProgressSlot &progress,
+                                           bool may_learn = true);
+
+// All releases of packages in registries that are enabled.
+std::vector<Release> releases_of(const std::vector<std::string> &packages);
 
 // unknown_registry when the wish names one that does not exist.
 Result<void> check_registry(const Wish &wish);

@@ -95,7 +95,7 @@ subtest 'an ordinary role may not change anything' => sub {
     is($server->sql(q{
         SELECT string_agg(DISTINCT proname, ' ' ORDER BY proname) FROM pg_proc
          WHERE pronamespace = 'pgx'::regnamespace AND has_function_privilege('ordinary', oid, 'EXECUTE')}),
-        'available ensure_refreshed export info is_prerelease name_trigrams packages_with platform progress_entries search upstream_version usual_names version_key versions word_query', 'functions for everybody');
+        'available ensure_refreshed export info is_prerelease name_parts name_trigrams packages_with platform progress_entries search upstream_version usual_names version_key versions word_query', 'functions for everybody');
     is($server->sql(q{
         SELECT count(*) FROM pg_proc WHERE pronamespace = 'pgx'::regnamespace AND prosecdef
            AND (proconfig IS NULL OR NOT 'search_path=pg_catalog, pg_temp' = ANY (proconfig))}), 0,

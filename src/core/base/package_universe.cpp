@@ -22,6 +22,11 @@ bool is_same(const Offer &a, const Offer &b) {
            a.sha256 == b.sha256;
 }
 
+bool is_what_is_there(const Offer &offer, const InstalledOffer &installed) {
+    return offer.version == installed.version && offer.registry == installed.registry &&
+           offer.sha256 == installed.sha256;
+}
+
 // The candidates of a package. If it is installed, the first one is what is installed.
 struct Candidates {
     const InstalledOffer *installed = nullptr;
@@ -65,10 +70,11 @@ class PackageUniverse : public ResolverProvider {
     Result<std::optional<Requirement>> installed_requirement(const InstalledOffer &installed);
     bool is_requested(const Offer &offer, bool exactly) const;
     bool is_requested_otherwise(const std::string &package) const;
-    std::vector<std::pair<std::string, Offer>> selected(const Selection &selection);
+    std::vector<Offer> selected(const Selection &selection);
     Result<std::string> required_by(const std::string &package, std::size_t candidate,
                                     const Selection &selection);
     std::string who(const std::string &package, const Offer *offer) const;
+    bool is_without(const Offer &offer, const std::string &extension) const;
 
     PackageSource &source_;
     std::map<std::string, InstalledOffer> installed_;
@@ -108,9 +114,7 @@ Result<const Candidates *> PackageUniverse::candidates_of(const std::string &pac
         candidates.installed = &found->second;
     const InstalledOffer *const installed = candidates.installed;
     const auto take = [&](const Offer &offer) {
-        if (installed != nullptr && offer.version == installed->version &&
-            offer.registry == installed->registry && offer.sha256 == installed->sha256)
-            return;
+        if (installed != nullptr && is_what_is_there(offer, *installed)) return;
         if (std::ranges::none_of(candidates.offers,
                                  [&](const Offer &other) { return is_same(other, offer); }))
             candidates.offers.push_back(offer);
@@ -163,8 +167,10 @@ Result<PackageChoice> PackageUniverse::choice(const std::string &package,
 Result<PackageChoice> PackageUniverse::choice_of(const std::vector<Offer> &offers) {
     const Candidates &all = *TRY(candidates_of(offers.front().package));
     return choice(offers.front().package, [&](std::size_t i) {
-        return !all.is_installed(i) && std::ranges::any_of(offers, [&](const Offer &offer) {
-            return is_same(offer, all.offer(i));
+        return std::ranges::any_of(offers, [&](const Offer &offer) {
+            // Somebody else may have installed it since it was found.
+            return all.is_installed(i) ? is_what_is_there(offer, *all.installed)
+                                       : is_same(offer, all.offer(i));
         });
     });
 }
@@ -211,6 +217,8 @@ Result<std::vector<Requirement>> PackageUniverse::requirements() {
             requirement.any_of = {TRY(choice_of(request.offers))};
         else if (installed_.contains(request.installed))
             requirement.any_of = {TRY(not_older(request.installed))};
+        else
+            continue;  // removed meanwhile, which is noticed under the lock
         requirements.push_back(std::move(requirement));
     }
     for (const auto &[package, installed] : installed_)
@@ -270,13 +278,19 @@ Result<void> PackageUniverse::add_requires(const Offer &offer, Relations &relati
                 contents->extensions, [&](const auto &other) { return other.first == name; });
             if (is_inside || !names.insert(name).second) continue;
             const ExtensionMeaning meaning = TRY(source_.meaning_of(name, extension));
-            if (meaning.is_on_server) continue;
+            // What was installed meanwhile is as good.
+            if (meaning.is_on_server ||
+                (!meaning.installed.empty() && !installed_.contains(meaning.installed)))
+                continue;
             Requirement requirement{{}, "requires extension \"" + name + "\""};
-            if (!meaning.installed.empty() && installed_.contains(meaning.installed))
+            if (!meaning.installed.empty())
                 requirement.any_of.push_back(
                     TRY(choice(meaning.installed, [](std::size_t) { return true; })));
-            else if (!meaning.offers.empty())
-                requirement.any_of.push_back(TRY(choice_of(meaning.offers)));
+            std::vector<Offer> offers = meaning.offers;
+            // A registry may have promised more than there is.
+            std::erase_if(offers, [&](const Offer &one) { return is_without(one, name); });
+            if (requirement.any_of.empty() && !offers.empty())
+                requirement.any_of.push_back(TRY(choice_of(offers)));
             for (const Offer &holder : source_.holders_of(name)) {
                 PackageChoice held = TRY(choice_of({holder}));
                 if (!held.candidates.empty()) requirement.any_of.push_back(std::move(held));
@@ -342,18 +356,25 @@ Result<Relations> PackageUniverse::relations(const std::string &package, std::si
     return relations;
 }
 
-// What would change, by package.
-std::vector<std::pair<std::string, Offer>> PackageUniverse::selected(const Selection &selection) {
-    std::vector<std::pair<std::string, Offer>> offers;
-    for (const auto &[package, candidate] : selection)
-        if (const Candidates &all = candidates_.at(package); !all.is_installed(candidate))
-            offers.emplace_back(package, all.offer(candidate));
+// What would change: what was asked for in that order, then the rest by name.
+std::vector<Offer> PackageUniverse::selected(const Selection &selection) {
+    std::vector<Offer> offers;
+    std::set<std::string> taken;
+    const auto take = [&](const std::string &package) {
+        const auto found = selection.find(package);
+        if (found == selection.end() || !taken.insert(package).second) return;
+        if (const Candidates &all = candidates_.at(package); !all.is_installed(found->second))
+            offers.push_back(all.offer(found->second));
+    };
+    for (const PackageRequest &request : requests_)
+        take(request.offers.empty() ? request.installed : request.offers.front().package);
+    for (const auto &[package, candidate] : selection) take(package);
     return offers;
 }
 
 Result<bool> PackageUniverse::learn(const Selection &selection) {
     std::vector<Offer> offers, unknown;
-    for (auto &[package, offer] : selected(selection)) {
+    for (Offer &offer : selected(selection)) {
         if (source_.contents_of(offer) == nullptr) unknown.push_back(offer);
         offers.push_back(std::move(offer));
     }
@@ -375,6 +396,14 @@ std::string PackageUniverse::who(const std::string &package, const Offer *offer)
     const OfferContents *contents = offer == nullptr ? nullptr : source_.contents_of(*offer);
     return contents == nullptr || contents->extensions.empty() ? package
                                                                : contents->extensions.front().first;
+}
+
+// Whether it was looked into and does not have the extension.
+bool PackageUniverse::is_without(const Offer &offer, const std::string &extension) const {
+    const OfferContents *contents = source_.contents_of(offer);
+    return contents != nullptr && std::ranges::none_of(contents->extensions, [&](const auto &one) {
+               return one.first == extension;
+           });
 }
 
 // Whose requirement a candidate meets, or for whose sake what was installed had to change.
@@ -406,8 +435,10 @@ Result<std::string> PackageUniverse::required_by(const std::string &package, std
 
 Result<std::vector<ChosenOffer>> PackageUniverse::chosen(const Selection &selection) {
     std::vector<ChosenOffer> result;
-    for (const auto &[package, offer] : selected(selection))
-        result.push_back({offer, TRY(required_by(package, selection.at(package), selection))});
+    for (const Offer &offer : selected(selection)) {
+        const std::size_t candidate = selection.at(offer.package);
+        result.push_back({offer, TRY(required_by(offer.package, candidate, selection))});
+    }
     return result;
 }
 

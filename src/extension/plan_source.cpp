@@ -1,0 +1,445 @@
+#include "extension/door.h"
+
+#include "extension/plan_source.h"
+
+#include <algorithm>
+
+#include "core/base/debian_relation.h"
+#include "core/base/debian_version.h"
+#include "extension/fetch.h"
+#include "extension/inventory.h"
+#include "extension/refresh.h"
+
+namespace pgx {
+
+namespace {
+
+// What a package's extensions require, and what that requires in turn, as far as pgx has not
+// installed it: name, and who requires it.
+constexpr const char *missing_requirements_query = R"(
+WITH RECURSIVE needed(name, required_by) AS (
+    SELECT r.name, e.extension
+      FROM pgx.installed_extensions AS e CROSS JOIN LATERAL pg_catalog.unnest(e.requires) AS r(name)
+     WHERE e.package OPERATOR(pg_catalog.=) $1
+    UNION
+    SELECT r.name, e.extension
+      FROM needed AS n
+      JOIN pgx.installed_extensions AS e ON e.extension OPERATOR(pg_catalog.=) n.name
+     CROSS JOIN LATERAL pg_catalog.unnest(e.requires) AS r(name))
+SELECT n.name, pg_catalog.min(n.required_by) FROM needed AS n
+ WHERE NOT EXISTS (SELECT FROM pgx.installed_extensions AS e WHERE e.extension OPERATOR(pg_catalog.=) n.name)
+ GROUP BY n.name ORDER BY n.name)";
+
+constexpr const char *installed_query = R"(
+SELECT i.package, i.version, i.registry, i.sha256, i.pinned, g.name IS NOT NULL, r.depends, r.breaks
+  FROM pgx.installed AS i
+  LEFT JOIN pgx.registries AS g ON g.name OPERATOR(pg_catalog.=) i.registry
+  LEFT JOIN LATERAL (SELECT o.depends, o.breaks FROM pgx.releases AS o
+                      WHERE o.registry OPERATOR(pg_catalog.=) i.registry AND o.package OPERATOR(pg_catalog.=) i.package
+                        AND o.version OPERATOR(pg_catalog.=) i.version LIMIT 1) AS r ON true
+ ORDER BY i.package)";
+
+// What two registries offer under one name are two things. One that is installed is not taken for
+// the other,
+Result<void> check_same_registry(const Wish &wish, const InstalledPackage &installed) {
+    if (!wish.registry || wish.version || *wish.registry == installed.registry) return {};
+    return fail(ErrorCode::ambiguous_package,
+                "\"" + wish.name + "\" is installed from another registry",
+                "What is installed is " + installed.origin() + ".",
+                "Remove it first: SELECT * FROM pgx.remove('" + installed.package + "').");
+}
+
+std::string clause(const Wish &wish) {
+    if (!wish.required_by.empty())
+        return "extension \"" + wish.required_by + "\" is installed and requires \"" + wish.name +
+               "\"";
+    std::string text = "you asked for " + wish.name;
+    if (wish.release)
+        text += " " + wish.release->version;
+    else if (wish.version)
+        text += " " + *wish.version;
+    return wish.registry ? text + " from registry \"" + *wish.registry + "\"" : text;
+}
+
+bool has_module(const Receipt &receipt, const std::string &library) {
+    return std::ranges::any_of(receipt.modules, [&](const ReceiptModule &module) {
+        return module.path == "lib/" + library + ".so";
+    });
+}
+
+// Whether a package of pgx's or the server has it.
+Result<bool> is_present(const std::string &library) {
+    if (!pg::query_latest("SELECT FROM pgx.files WHERE path OPERATOR(pg_catalog.=) $1",
+                          {"lib/" + library + ".so"})
+             .empty())
+        return true;
+    return TRY(server_library_directory(library + ".so")).has_value();
+}
+
+}  // namespace
+
+Release PlanSource::numbered(Release release) {
+    const auto known = std::ranges::find_if(releases_, [&](const Release &other) {
+        return other.package == release.package && other.version == release.version &&
+               other.registry == release.registry && other.sha256 == release.sha256;
+    });
+    release.id = static_cast<std::size_t>(known - releases_.begin());
+    if (known != releases_.end()) return release;
+    releases_.push_back(release);
+    for (const std::string *const field : {&release.depends, &release.recommends, &release.breaks})
+        for (const DebianAlternatives &alternatives : parse_debian_relations(*field))
+            for (const DebianRelation &relation : alternatives) mentioned_.insert(relation.package);
+    return release;
+}
+
+void PlanSource::number(std::vector<Release> &releases) {
+    for (Release &release : releases) release = numbered(std::move(release));
+}
+
+// Another version of what is installed comes from where it came from, unless a person says
+// otherwise.
+Result<Wish> PlanSource::bound(const Wish &wish) {
+    if (wish.registry || wish.release) return wish;
+    const std::optional<InstalledPackage> installed = find_installed(wish.name);
+    if (!installed) return wish;
+    const std::vector<pg::Row> rows =
+        pg::query("SELECT enabled FROM pgx.registries WHERE name OPERATOR(pg_catalog.=) $1",
+                  {installed->registry});
+    if (rows.empty()) return wish;
+    if (rows[0][0] != "t")
+        return fail(ErrorCode::wrong_state,
+                    "registry \"" + installed->registry + "\", which \"" + wish.name +
+                        "\" is from, is disabled",
+                    "",
+                    "Enable it with pgx.alter_registry(), or name another one: registry => '...'.");
+    Wish result = wish;
+    result.registry = installed->registry;
+    return result;
+}
+
+Result<std::vector<Release>> PlanSource::releases_for(const Wish &wish, const Wish &its_bound) {
+    Result<std::vector<Release>> releases = find_releases(its_bound, progress_);
+    if (releases) {
+        number(*releases);
+        return releases;
+    }
+    Error error = std::move(releases).error();
+    if (its_bound.registry && !wish.registry)
+        if (const Result<std::vector<Release>> other = find_releases(wish, progress_))
+            error.hint = "What is installed is from registry \"" + *its_bound.registry +
+                         "\"; another one has it: pgx.install('" + wish.name +
+                         (wish.version ? "', version => '" + *wish.version : "") +
+                         "', registry => '" + other->front().registry + "').";
+    if (!wish.required_by.empty() && error.code == ErrorCode::unknown_package) {
+        error.code = ErrorCode::dependency_missing;
+        error.detail = "Extension \"" + wish.required_by + "\" requires \"" + wish.name +
+                       "\", which the server does not have either.";
+        error.hint.clear();
+    }
+    return fail(std::move(error));
+}
+
+// With a version asked for, only that version satisfies.
+Result<std::optional<Satisfied>> PlanSource::is_satisfied(const Wish &wish) {
+    if (wish.release) return std::nullopt;
+    if (std::optional<InstalledPackage> installed = find_installed(wish.name)) {
+        TRY(check_same_registry(wish, *installed));
+        if (wish.version && *wish.version != installed->version &&
+            *wish.version != upstream_version(installed->version)) {
+            TRY(check_not_pinned(*installed));
+            return std::nullopt;
+        }
+        const std::string extension =
+            std::ranges::find(installed->extensions, wish.name) != installed->extensions.end() ||
+                    installed->extensions.empty()
+                ? wish.name
+                : installed->extensions.front();
+        return Satisfied{Satisfied::By::installed, extension,
+                         installed->package,       installed_default_version(extension),
+                         installed->origin(),      wish.required_by};
+    }
+    std::optional<std::string> directory = TRY(server_extension_directory(wish.name));
+    if (!directory) return std::nullopt;
+    if (wish.version)
+        return fail(
+            ErrorCode::file_conflict,
+            "extension \"" + wish.name + "\" is part of the server already",
+            "Its control file is in \"" + *directory +
+                "\", and pgx does not shadow what the server has.",
+            "Call pgx.install() without a version, or have it removed from the server first.");
+    return Satisfied{
+        Satisfied::By::server, wish.name, "", server_default_version(wish.name), *directory,
+        wish.required_by};
+}
+
+Result<void> PlanSource::consider(const Wish &wish) {
+    if (!considered_.insert(wish.name).second) return {};
+    TRY(check_registry(wish));
+    if (std::optional<Satisfied> satisfied = TRY(is_satisfied(wish))) {
+        satisfied_.push_back(*satisfied);
+        if (satisfied->by != Satisfied::By::installed) return {};
+        relied_upon_.emplace_back(*satisfied, clause(wish));
+        return consider_installed(*satisfied);
+    }
+    std::vector<Release> releases = TRY(releases_for(wish, TRY(bound(wish))));
+    wanted_.push_back({wish, std::move(releases)});
+    return {};
+}
+
+// What is installed may have lost what it requires: remove(force => true) warns, and does it.
+Result<void> PlanSource::consider_installed(const Satisfied &satisfied) {
+    for (const pg::Row &row : pg::query_latest(missing_requirements_query, {satisfied.package})) {
+        if (TRY(server_extension_directory(*row[0]))) continue;
+        TRY(ensure_refreshed(progress_));
+        TRY(consider({.name = *row[0], .required_by = row[1].value_or("")}));
+    }
+    return {};
+}
+
+Result<bool> PlanSource::consider_requirements(const std::vector<ChosenOffer> &chosen) {
+    const auto is_planned = [&](const std::string &extension) {
+        return std::ranges::any_of(
+            chosen, [&](const ChosenOffer &one) { return has_extension(one.offer.id, extension); });
+    };
+    const std::size_t before = wanted_.size();
+    for (const std::size_t id : fetched_in_order_) {
+        if (std::ranges::none_of(chosen,
+                                 [&](const ChosenOffer &one) { return one.offer.id == id; }))
+            continue;
+        for (const ReceiptExtension &extension : fetched_.at(id).receipt.extensions)
+            for (const std::string &name : extension.requires_) {
+                if (is_planned(name) || !considered_.insert(name).second) continue;
+                const Wish wish{.name = name, .required_by = extension.name};
+                const std::optional<Satisfied> satisfied = TRY(is_satisfied(wish));
+                if (!satisfied) continue;
+                satisfied_.push_back(*satisfied);
+                if (satisfied->by == Satisfied::By::installed) TRY(consider_installed(*satisfied));
+            }
+    }
+    return wanted_.size() > before;
+}
+
+void PlanSource::tell_older(const std::vector<ChosenOffer> &chosen) {
+    for (const Meant &meant : wanted_) {
+        const Release &newest = meant.releases.front();
+        const auto one = std::ranges::find(
+            chosen, newest.package, [](const ChosenOffer &other) { return other.offer.package; });
+        if (meant.wish.version || one == chosen.end() ||
+            compare_debian_versions(one->offer.version, newest.version) >= 0)
+            continue;
+        only_newest_ = &meant;
+        const Result<std::vector<ChosenOffer>> without = choose_offers(*this);
+        only_newest_ = nullptr;
+        pg::notice(
+            "version " + one->offer.version + " of \"" + meant.wish.name +
+                "\" is taken, since the newest, " + newest.version +
+                ", does not fit together with the rest",
+            without || without.error().code == ErrorCode::internal ? "" : without.error().detail);
+    }
+}
+
+Result<std::vector<PlannedPackage>> PlanSource::take_planned(
+    const std::vector<ChosenOffer> &chosen) {
+    std::vector<PlannedPackage> planned;
+    for (const std::size_t id : fetched_in_order_) {
+        Fetched &fetched = fetched_.at(id);
+        const auto one =
+            std::ranges::find(chosen, id, [](const ChosenOffer &other) { return other.offer.id; });
+        // Another choice was better after all.
+        if (one == chosen.end()) {
+            TRY(real_file_system().remove_tree(fetched.staged));
+            continue;
+        }
+        std::erase_if(satisfied_, [&](const Satisfied &satisfied) {
+            return satisfied.package == one->offer.package;
+        });
+        PlannedPackage package{releases_[id], std::move(fetched.receipt), one->required_by,
+                               fetched.staged, std::nullopt};
+        const std::optional<InstalledPackage> installed = find_installed(one->offer.package);
+        if (installed && installed->package == one->offer.package)
+            package.previous_version = installed->version;
+        planned.push_back(std::move(package));
+    }
+    // Another session may have installed since what was to be installed.
+    for (const Meant &meant : wanted_) {
+        const std::string &name = meant.releases.front().package;
+        const bool is_planned = std::ranges::any_of(
+            chosen, [&](const ChosenOffer &one) { return one.offer.package == name; });
+        const std::optional<InstalledPackage> installed = find_installed(name);
+        if (is_planned || !installed) continue;
+        const std::string extension =
+            installed->extensions.empty() ? name : installed->extensions.front();
+        satisfied_.push_back({Satisfied::By::installed, extension, installed->package,
+                              installed_default_version(extension), installed->origin(),
+                              meant.wish.required_by});
+    }
+    return planned;
+}
+
+Result<std::vector<PackageRequest>> PlanSource::requests() {
+    std::vector<PackageRequest> requests;
+    for (const Meant &meant : wanted_) {
+        requests.push_back(
+            {.offers = {meant.releases.begin(), meant.releases.end()},
+             .installed = "",
+             .is_exact = meant.wish.version.has_value() || meant.wish.release.has_value(),
+             .text = clause(meant.wish),
+             .required_by = meant.wish.required_by});
+        if (&meant == only_newest_) {
+            requests.back().offers.resize(1);
+            requests.back().text += " " + meant.releases.front().version;
+        }
+    }
+    for (const auto &[satisfied, text] : relied_upon_)
+        requests.push_back({.offers = {},
+                            .installed = satisfied.package,
+                            .is_exact = false,
+                            .text = text,
+                            .required_by = satisfied.required_by});
+    return requests;
+}
+
+Result<std::vector<InstalledOffer>> PlanSource::installed() {
+    std::vector<InstalledOffer> all;
+    std::vector<std::string> packages;
+    // A lock file says what there is to be, and what is not in it goes; a rollback is meant as it
+    // is said. Then it does not matter what else depends on the version that is there.
+    const bool is_exact = std::ranges::all_of(
+        wanted_, [](const Meant &meant) { return meant.wish.release.has_value(); });
+    for (const pg::Row &row : pg::query_latest(installed_query)) {
+        all.push_back({row[0].value_or(""), row[1].value_or(""), row[2].value_or(""),
+                       row[3].value_or(""), row[5] == "t", row[4] == "t",
+                       is_exact ? "" : row[6].value_or(""), row[7].value_or("")});
+        packages.push_back(all.back().package);
+        offers_[all.back().package];
+    }
+    // All of them in one query, as the resolver will ask for each.
+    if (!packages.empty())
+        for (Release &release : releases_of(packages))
+            offers_[release.package].push_back(numbered(std::move(release)));
+    return all;
+}
+
+Result<std::vector<Offer>> PlanSource::offers_of(const std::string &package) {
+    if (const auto known = offers_.find(package); known != offers_.end()) return known->second;
+    pg::check_for_interrupts();
+    std::vector<Offer> &offers = offers_[package];
+    for (Release &release : releases_of({package})) offers.push_back(numbered(std::move(release)));
+    return offers;
+}
+
+Result<ExtensionMeaning> PlanSource::meaning_of(const std::string &extension,
+                                                const std::string &required_by) {
+    if (const auto known = meanings_.find(extension); known != meanings_.end())
+        return known->second;
+    ExtensionMeaning meaning;
+    if (const std::optional<InstalledPackage> installed = find_installed(extension);
+        installed &&
+        std::ranges::find(installed->extensions, extension) != installed->extensions.end()) {
+        meaning.installed = installed->package;
+    } else if (TRY(server_extension_directory(extension))) {
+        meaning.is_on_server = true;
+    } else {
+        Wish wish{.name = extension, .required_by = required_by};
+        // What comes anyway has it: that is no reason for a large download.
+        const bool may_learn = holders_of(extension).empty();
+        Result<std::vector<Release>> releases = find_releases(wish, progress_, may_learn);
+        if (!releases && releases.error().code != ErrorCode::unknown_package)
+            return fail(std::move(releases).error());
+        if (releases) {
+            number(*releases);
+            meaning.offers.assign(releases->begin(), releases->end());
+            Meant &meant = required_[extension];
+            meant.wish = std::move(wish);
+            meant.releases = std::move(*releases);
+        }
+    }
+    return meanings_.emplace(extension, std::move(meaning)).first->second;
+}
+
+const OfferContents *PlanSource::contents_of(const Offer &offer) const {
+    const auto found = fetched_.find(offer.id);
+    return found == fetched_.end() ? nullptr : &found->second.contents;
+}
+
+bool PlanSource::has_extension(std::size_t id, const std::string &extension) const {
+    const auto found = fetched_.find(id);
+    return found != fetched_.end() &&
+           std::ranges::any_of(found->second.contents.extensions,
+                               [&](const auto &one) { return one.first == extension; });
+}
+
+std::vector<Offer> PlanSource::holders_of(const std::string &extension) const {
+    std::vector<Offer> holders;
+    for (const std::size_t id : fetched_in_order_)
+        if (has_extension(id, extension)) holders.push_back(releases_[id]);
+    return holders;
+}
+
+Result<void> PlanSource::inspect(const std::vector<Offer> &offers) {
+    if (only_newest_ != nullptr) return fail(ErrorCode::internal, "this is not fetched");
+    std::vector<Release> releases;
+    for (const Offer &offer : offers) releases.push_back(releases_[offer.id]);
+    // A directory a round: the helper wants an empty one.
+    const std::string staging = join_path(staging_, std::to_string(++fetches_));
+    TRY(real_file_system().make_directory(staging, 0700));
+    std::vector<Receipt> receipts = TRY(fetch_releases(releases, staging, layout_, progress_));
+    for (std::size_t i = 0; i < releases.size(); i++) {
+        Fetched fetched{std::move(receipts[i]), join_path(staging, releases[i].package), {}};
+        for (const ReceiptExtension &extension : fetched.receipt.extensions)
+            fetched.contents.extensions.emplace_back(extension.name, extension.requires_);
+        fetched_.emplace(releases[i].id, std::move(fetched));
+        fetched_in_order_.push_back(releases[i].id);
+    }
+    for (const Release &release : releases) TRY(check_names(release.id));
+    return {};
+}
+
+// Whether what was taken for the sake of a name has it.
+Result<void> PlanSource::check_names(std::size_t id) {
+    std::vector<Meant *> all;
+    for (Meant &meant : wanted_) all.push_back(&meant);
+    for (auto &[extension, meant] : required_) all.push_back(&meant);
+    for (Meant *const meant : all) {
+        const Wish &wish = meant->wish;
+        const auto release = std::ranges::find(meant->releases, id, &Release::id);
+        if (release == meant->releases.end() || has_extension(id, wish.name)) continue;
+        if (release->is_claim)
+            return fail(ErrorCode::registry_malformed,
+                        "package \"" + release->package + "\" does not hold extension \"" +
+                            wish.name + "\"",
+                        "Registry \"" + release->registry + "\" says that it does.",
+                        "Tell those who run the registry.");
+        if (!release->is_guess || meant->is_certain) continue;
+        // What the registries know of all packages' contents decides then. They answer with a
+        // package that is known to hold the extension, so this ends.
+        meant->is_certain = true;
+        (void)TRY(learn_extension_names(wish, progress_));
+        offers_.clear();
+        meanings_.clear();
+        if (required_.contains(wish.name) && meant == &required_.at(wish.name))
+            meant->releases.clear();  // it is looked up again when it is asked for
+        else
+            meant->releases = TRY(releases_for(wish, TRY(bound(wish))));
+    }
+    return {};
+}
+
+Result<std::vector<Offer>> PlanSource::lacking_libraries(const std::vector<Offer> &offers) {
+    std::vector<Offer> lacking;
+    for (const Offer &offer : offers) {
+        bool lacks = false;
+        for (const ReceiptExtension &extension : fetched_.at(offer.id).receipt.extensions)
+            for (const std::string &library : extension.libraries)
+                lacks = lacks || (std::ranges::none_of(
+                                      offers,
+                                      [&](const Offer &other) {
+                                          return has_module(fetched_.at(other.id).receipt, library);
+                                      }) &&
+                                  !TRY(is_present(library)));
+        if (lacks) lacking.push_back(offer);
+    }
+    return lacking;
+}
+
+}  // namespace pgx
