@@ -53,7 +53,8 @@ std::string clause(const Wish &wish) {
     if (!wish.required_by.empty())
         return "extension \"" + wish.required_by + "\" is installed and requires \"" + wish.name +
                "\"";
-    std::string text = "you asked for " + wish.name;
+    std::string text = (wish.update ? "you asked for an update of " : "you asked for ") + wish.name;
+    if (wish.update) return text;
     if (wish.release)
         text += " " + wish.release->version;
     else if (wish.version)
@@ -172,9 +173,33 @@ Result<std::optional<Satisfied>> PlanSource::is_satisfied(const Wish &wish) {
         wish.required_by};
 }
 
+// Those that are updates of what is installed, the newest one first.
+std::vector<Release> PlanSource::newer_releases(const Wish &wish) {
+    const std::optional<InstalledPackage> installed = find_installed(wish.name);
+    if (!installed) return {};
+    const auto is_prerelease = [](const std::string &version) {
+        return prerelease_hyphen(version) != std::string::npos;
+    };
+    std::vector<Release> releases = releases_of({wish.name});
+    std::erase_if(releases, [&](const Release &release) {
+        return (wish.registry && release.registry != *wish.registry) ||
+               (is_prerelease(release.version) && !is_prerelease(installed->version)) ||
+               compare_debian_versions(release.version, installed->version) <= 0;
+    });
+    std::ranges::stable_sort(releases, [](const Release &a, const Release &b) {
+        return compare_debian_versions(a.version, b.version) > 0;
+    });
+    number(releases);
+    return releases;
+}
+
 Result<void> PlanSource::consider(const Wish &wish) {
     if (!considered_.insert(wish.name).second) return {};
     TRY(check_registry(wish));
+    if (wish.update) {
+        wanted_.push_back({wish, newer_releases(wish)});
+        return {};
+    }
     if (std::optional<Satisfied> satisfied = TRY(is_satisfied(wish))) {
         satisfied_.push_back(*satisfied);
         if (satisfied->by != Satisfied::By::installed) return {};
@@ -221,18 +246,21 @@ Result<bool> PlanSource::consider_requirements(const std::vector<ChosenOffer> &c
 
 void PlanSource::tell_older(const std::vector<ChosenOffer> &chosen) {
     for (const Meant &meant : wanted_) {
+        if (meant.releases.empty()) continue;
         const Release &newest = meant.releases.front();
         const auto one = std::ranges::find(
             chosen, newest.package, [](const ChosenOffer &other) { return other.offer.package; });
-        if (meant.wish.version || one == chosen.end() ||
-            compare_debian_versions(one->offer.version, newest.version) >= 0)
+        const bool stays = one == chosen.end() && meant.wish.update;
+        if (meant.wish.version || (one == chosen.end() && !stays) ||
+            (!stays && compare_debian_versions(one->offer.version, newest.version) >= 0))
             continue;
         only_newest_ = &meant;
         const Result<std::vector<ChosenOffer>> without = choose_offers(*this);
         only_newest_ = nullptr;
         pg::notice(
-            "version " + one->offer.version + " of \"" + meant.wish.name +
-                "\" is taken, since the newest, " + newest.version +
+            (stays ? "\"" + meant.wish.name + "\" is not updated"
+                   : "version " + one->offer.version + " of \"" + meant.wish.name + "\" is taken") +
+                ", since the newest version, " + newest.version +
                 ", does not fit together with the rest",
             without || without.error().code == ErrorCode::internal ? "" : without.error().detail);
     }
@@ -262,6 +290,7 @@ Result<std::vector<PlannedPackage>> PlanSource::take_planned(
     }
     // Another session may have installed since what was to be installed.
     for (const Meant &meant : wanted_) {
+        if (meant.wish.update) continue;
         const std::string &name = meant.releases.front().package;
         const bool is_planned = std::ranges::any_of(
             chosen, [&](const ChosenOffer &one) { return one.offer.package == name; });
@@ -286,8 +315,13 @@ Result<std::vector<PackageRequest>> PlanSource::requests() {
              .text = clause(meant.wish),
              .required_by = meant.wish.required_by});
         if (&meant == only_newest_) {
-            requests.back().offers.resize(1);
-            requests.back().text += " " + meant.releases.front().version;
+            requests.back().offers = {meant.releases.front()};
+            requests.back().text =
+                "you asked for " + meant.wish.name + " " + meant.releases.front().version;
+        } else if (meant.wish.update) {
+            requests.back().offers.clear();
+            requests.back().installed = meant.wish.name;
+            requests.back().is_update = true;
         }
     }
     for (const auto &[satisfied, text] : relied_upon_)

@@ -63,6 +63,7 @@ class PlanSource : public PackageSource {
 
     Result<std::optional<Satisfied>> is_satisfied(const Wish &wish);
     Result<void> consider_installed(const Satisfied &satisfied);
+    std::vector<Release> newer_releases(const Wish &wish);
     Result<Wish> bound(const Wish &wish);
     Result<std::vector<Release>> releases_for(const Wish &wish, const Wish &bound);
     Release numbered(Release release);

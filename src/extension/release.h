@@ -48,6 +48,8 @@ struct Wish {
     std::string required_by =
         {};  // the extension whose control file asks for it, empty when a person does
     std::optional<Release> release = {};  // exactly this one; nothing is looked up then
+    // The package is installed, and the newest version with which everything fits is wanted.
+    bool update = false;
 };
 
 // What a person writes: [registry:]name[@version]. invalid_name, invalid_argument.

@@ -33,7 +33,7 @@ SELECT DISTINCT ON (i.package) i.package, r.version, r.registry
 std::optional<Wish> newer(const InstalledPackage &installed) {
     std::vector<pg::Row> rows = pg::query(newer_releases_query, {installed.package});
     if (rows.empty()) return std::nullopt;
-    return Wish{.name = installed.package, .version = rows[0][1], .registry = rows[0][2]};
+    return Wish{.name = installed.package, .registry = rows[0][2], .update = true};
 }
 
 // Why nothing newer was found. Without its registry a package gets no updates, unless another one
@@ -165,8 +165,9 @@ PGX_FUNCTION(pgx_update) {
         else
             unchanged.push_back(unchanged_row(installed, reason_for_no_update(installed)));
     }
-    Result<Plan> first = plan_and_place(wishes, "update", policy, layout, progress);
-    if (!first && all && first.error().code == ErrorCode::wrong_state) {
+    const auto attempt = [&]() -> Result<Plan> {
+        Result<Plan> first = plan_and_place(wishes, "update", policy, layout, progress);
+        if (first || !all || first.error().code != ErrorCode::wrong_state) return first;
         // Somebody has pinned one of them meanwhile; "all" means all others.
         for (const InstalledPackage &installed : packages) {
             const auto wish = std::ranges::find(wishes, installed.package, &Wish::name);
@@ -174,10 +175,17 @@ PGX_FUNCTION(pgx_update) {
             unchanged.push_back(unchanged_row(installed, "pinned"));
             wishes.erase(wish);
         }
-        report(TRY(plan_and_place(wishes, "update", policy, layout, progress)), "update", rows);
-    } else {
-        report(TRY(std::move(first)), "update", rows);
-    }
+        return plan_and_place(wishes, "update", policy, layout, progress);
+    };
+    const Plan plan = TRY(attempt());
+    report(plan, "update", rows);
+    // The reasons were told on the way.
+    for (const InstalledPackage &installed : packages)
+        if (std::ranges::find(wishes, installed.package, &Wish::name) != wishes.end() &&
+            std::ranges::none_of(plan.packages, [&](const PlannedPackage &package) {
+                return package.release.package == installed.package;
+            }))
+            unchanged.push_back(unchanged_row(installed, "not updated: newer versions do not fit"));
     for (const pg::Row &row : unchanged) rows.add(row);
     return rows.done();
 }

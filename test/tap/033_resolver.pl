@@ -61,6 +61,19 @@ subtest 'what is installed' => sub {
     $server->sql(q{SELECT pgx.remove(ARRAY['feast', 'sweet'])});
 };
 
+subtest 'updates' => sub {
+    $server->sql(q{SELECT pgx.install(ARRAY['sour', 'sweet', 'base', 'late@1.0'])});
+    my $messages = $server->messages(q{SELECT pgx.update('sweet')});
+    like($messages, qr/NOTICE:  "$sweet" is not updated, since the newest version, 2\.0-1, does not fit together with the rest/, 'one that does not fit');
+    like($messages, qr/^DETAIL:  Because $sour 1\.0-1 breaks $sweet \(>= 2\) and $sour 1\.0-1 is installed/m, 'with the reason');
+    is($server->sql(q{SELECT extension, action, version FROM pgx.update('sweet')}), 'sweet|not updated: newer versions do not fit|1.0', 'it stays');
+    $server->sql(q{SELECT pgx.remove('sour')});
+    is($server->sql(q{SELECT extension, action, version FROM pgx.update() WHERE action LIKE 'updated%'}), 'sweet|updated|2.0', 'one of several');
+    is($server->sql(q{SELECT version FROM pgx.installed WHERE package LIKE '%late'}), '1.0-1', 'whose newest version requires what nobody has, stays');
+    $server->is_consistent('after updates');
+    $server->sql(q{SELECT pgx.remove(ARRAY['sweet', 'base', 'late'])});
+};
+
 subtest 'nothing fits' => sub {
     $server->refuses('two that need different things', q{SELECT pgx.install(ARRAY['sour', 'feast'])}, {
         sqlstate => 'PX011',

@@ -13,6 +13,7 @@
 //         b 1.0 from debian; pinned          also depends and breaks; "from" a registry
 //     server: cube                           extensions of the server
 //     wish a@2.0                             what pgx.install() is given; more lines, more names
+//     update a                               what pgx.update() is given
 //     expect                                 what would be installed, and for whom
 //         a 2.0
 //         b 2.1 for a
@@ -79,7 +80,7 @@ struct Case : PackageSource {
     std::map<std::string, int> priorities;
     std::vector<Listed> listed;
     std::vector<InstalledOffer> present;
-    std::vector<std::string> server, wishes;
+    std::vector<std::string> server, wishes, updates;
     std::map<std::size_t, OfferContents> known;
     std::string expected, expected_downloads, expected_hint, downloads;
     bool has_downloads = false, has_hint = false, is_good = true;
@@ -167,7 +168,9 @@ void Case::read(const std::filesystem::path &path) {
         }
         std::getline(words, rest);
         rest = trimmed(rest);
-        if (section == "wish")
+        if (section == "update")
+            updates.push_back(rest), wishes.push_back(rest);
+        else if (section == "wish")
             wishes.push_back(rest);
         else if (section == "server:")
             server = split(rest, ',');
@@ -217,6 +220,7 @@ Result<std::vector<PackageRequest>> Case::requests() {
         request.is_exact = !version.empty();
         for (const InstalledOffer &installed : present)
             if (installed.package == name && version.empty()) request.installed = name;
+        request.is_update = std::ranges::find(updates, name) != updates.end();
         if (request.installed.empty()) {
             request.offers = TRY(look_up(name, registry));
             if (!version.empty())

@@ -27,17 +27,28 @@ bool is_what_is_there(const Offer &offer, const InstalledOffer &installed) {
            offer.sha256 == installed.sha256;
 }
 
-// The candidates of a package. If it is installed, the first one is what is installed.
+// The candidates of a package, the best one first. What is installed is the best one, unless an
+// update is asked for.
 struct Candidates {
     const InstalledOffer *installed = nullptr;
+    std::size_t installed_at = 0;
     std::vector<Offer> offers;
 
-    std::size_t first_offer() const { return installed == nullptr ? 0 : 1; }
-    std::size_t size() const { return first_offer() + offers.size(); }
-    bool is_installed(std::size_t candidate) const { return candidate < first_offer(); }
-    const Offer &offer(std::size_t candidate) const { return offers[candidate - first_offer()]; }
+    std::size_t size() const { return offers.size() + (installed == nullptr ? 0 : 1); }
+    bool is_installed(std::size_t candidate) const {
+        return installed != nullptr && candidate == installed_at;
+    }
+    const Offer &offer(std::size_t candidate) const {
+        return offers[installed != nullptr && candidate > installed_at ? candidate - 1 : candidate];
+    }
     const std::string &version(std::size_t candidate) const {
         return is_installed(candidate) ? installed->version : offer(candidate).version;
+    }
+    // Whether a version is only taken where nothing else would do. Whoever has one pre-release
+    // installed wants others.
+    bool is_early(const std::string &version_) const {
+        return is_prerelease(version_) &&
+               (installed == nullptr || !is_prerelease(installed->version));
     }
 };
 
@@ -70,6 +81,7 @@ class PackageUniverse : public ResolverProvider {
     Result<std::optional<Requirement>> installed_requirement(const InstalledOffer &installed);
     bool is_requested(const Offer &offer, bool exactly) const;
     bool is_requested_otherwise(const std::string &package) const;
+    bool is_to_be_updated(const std::string &package) const;
     std::vector<Offer> selected(const Selection &selection);
     Result<std::string> required_by(const std::string &package, std::size_t candidate,
                                     const Selection &selection);
@@ -106,6 +118,12 @@ bool PackageUniverse::is_requested_otherwise(const std::string &package) const {
     });
 }
 
+bool PackageUniverse::is_to_be_updated(const std::string &package) const {
+    return std::ranges::any_of(requests_, [&](const PackageRequest &request) {
+        return request.is_update && request.installed == package;
+    });
+}
+
 Result<const Candidates *> PackageUniverse::candidates_of(const std::string &package) {
     if (const auto found = candidates_.find(package); found != candidates_.end())
         return &found->second;
@@ -126,11 +144,17 @@ Result<const Candidates *> PackageUniverse::candidates_of(const std::string &pac
         if (installed == nullptr || !installed->has_registry ||
             offer.registry == installed->registry)
             take(offer);
-    std::ranges::stable_sort(candidates.offers, [](const Offer &a, const Offer &b) {
+    std::ranges::stable_sort(candidates.offers, [&](const Offer &a, const Offer &b) {
         if (a.priority != b.priority) return a.priority > b.priority;
-        if (is_prerelease(a.version) != is_prerelease(b.version)) return is_prerelease(b.version);
+        const bool is_early = candidates.is_early(a.version);
+        if (is_early != candidates.is_early(b.version)) return !is_early;
         return compare_debian_versions(a.version, b.version) > 0;
     });
+    if (is_to_be_updated(package))
+        while (candidates.installed_at < candidates.offers.size() &&
+               compare_debian_versions(candidates.offers[candidates.installed_at].version,
+                                       installed->version) > 0)
+            candidates.installed_at++;
     return &candidates_.emplace(package, std::move(candidates)).first->second;
 }
 
@@ -156,7 +180,7 @@ Result<PackageChoice> PackageUniverse::choice(const std::string &package,
     for (std::size_t i = 0; i < all.size(); i++)
         if (is_allowed(i)) result.candidates.push_back(i);
     const auto is_early = [&](std::size_t i) {
-        return !all.is_installed(i) && is_prerelease(all.version(i)) &&
+        return !all.is_installed(i) && all.is_early(all.version(i)) &&
                !is_requested(all.offer(i), true);
     };
     if (!std::ranges::all_of(result.candidates, is_early))
@@ -190,7 +214,8 @@ Result<std::optional<Requirement>> PackageUniverse::installed_requirement(
     Requirement requirement{{}, installed.package + " " + installed.version + " is installed"};
     requirement.late = true;
     if (installed.pinned) {
-        requirement.any_of = {PackageChoice{installed.package, {0}}};
+        requirement.any_of = {PackageChoice{installed.package,
+                                            {TRY(candidates_of(installed.package))->installed_at}}};
         requirement.text = installed.package + " is pinned to version " + installed.version;
         requirement.hint =
             "Allow other versions of it with pgx.unpin('" + installed.package + "').";
@@ -428,7 +453,8 @@ Result<std::string> PackageUniverse::required_by(const std::string &package, std
             for (const PackageChoice &one : requirement.any_of)
                 if (offer != nullptr && names(one, candidate)) return who(other, offer);
         for (const Exclusion &exclusion : related.exclusions)
-            if (names(exclusion.with, 0)) for_the_sake_of = who(other, offer);
+            if (names(exclusion.with, candidates_.at(package).installed_at))
+                for_the_sake_of = who(other, offer);
     }
     return for_the_sake_of;
 }

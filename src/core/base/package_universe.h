@@ -51,7 +51,8 @@ struct InstalledOffer {
 // Something that has to be there in the end.
 struct PackageRequest {
     std::vector<Offer> offers;  // one of these, the best first; they are of one package
-    std::string installed;      // or else this package, which is installed, in whatever version
+    std::string installed;      // or else this package, which is installed, in whatever version,
+    bool is_update = false;     // a newer one if that is possible
     bool is_exact = false;      // the offers were named by their version
     std::string text;           // a clause: "you asked for a"
     std::string required_by;    // an installed extension; empty: a person wants it
