@@ -220,6 +220,11 @@ Result<RefreshResult> PgxRegistry::refresh(const RefreshRequest &request, Report
         if (!role.error) continue;
         // A publisher who has published nothing yet.
         if (!client.trusted().snapshot().meta.contains(role.name)) continue;
+        // A publisher's mistakes are his own; the registry's are everybody's, and a network that
+        // fails is nobody's: what is there would look as if it were not offered any more.
+        if (!role.name.starts_with("publisher-") ||
+            role.error->code == ErrorCode::registry_unreachable)
+            return fail(*role.error);
         complete = false;
         reporter.notice("leaving out what role \"" + role.name + "\" of registry \"" +
                             request.registry + "\" lists",
@@ -237,7 +242,6 @@ Result<RefreshResult> PgxRegistry::refresh(const RefreshRequest &request, Report
         const auto known = request.parts.find(part.target.path);
         if (known == request.parts.end() || known->second != part.digest) changed.push_back(part);
     }
-    // A publisher's mistakes are his own; the registry's are everybody's.
     std::erase_if(changed, [&](const Part &part) {
         if (!part.target.role.starts_with("publisher-")) return false;
         if (Result<void> read = read_part(client, maker, part, reporter); !read) {
