@@ -213,6 +213,8 @@ TEST(ControlFile, Dangerous) {
         "default_version = '../1'",
         "default_version = 'a\\\\b'",
         "comment = 'a\\000b'",
+        "comment = 'a\\377b'",
+        "comment = 'a\xff'",
     };
     for (const char *text : cases) {
         const auto control = parse_control_file(text, "x.control", false);

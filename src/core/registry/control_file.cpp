@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/base/json.h"
 #include "core/base/names.h"
 
 namespace pgx {
@@ -303,6 +304,16 @@ bool is_clean_directory(std::string_view directory) {
     }
 }
 
+// A library that is at hand anyway knows what UTF-8 is.
+bool is_utf8(const std::string &text) {
+    try {
+        (void)Json(text).dump(-1, ' ', false, Json::error_handler_t::strict);
+        return true;
+    } catch (const Json::exception &) {
+        return false;
+    }
+}
+
 class Reader {
    public:
     Reader(std::string_view text, std::string_view name, bool secondary)
@@ -352,6 +363,10 @@ class Reader {
         // PostgreSQL's strings end at a NUL: what is checked here would not be what is used there.
         if (value.find('\0') != std::string::npos)
             return invalid_here("Parameter \"" + parameter + "\" contains a NUL character.");
+        // PostgreSQL would copy it as it is into pg_description, and a dump of that cannot be
+        // restored.
+        if (!is_utf8(value))
+            return invalid_here("Parameter \"" + parameter + "\" is not valid UTF-8.");
         if (const std::string folded = lowered(parameter);
             folded == "include" || folded == "include_dir" || folded == "include_if_exists")
             return invalid_here("\"" + parameter +
