@@ -3,10 +3,30 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <utility>
 
 namespace pgx::pg {
 
 namespace {
+
+// Small enough to come from malloc's heap, so that what is given back is there for malloc. The
+// destructors of JSON need some, and a tree that large is in no backend.
+constexpr std::size_t reserve_size = 96 * 1024;
+
+// What is put aside; null inside of a reserve whose memory had to be used.
+void *&reserve() {
+    static void *memory = nullptr;
+    return memory;
+}
+int &depth() {
+    static int reserves = 0;
+    return reserves;
+}
+
+void use_reserve() {
+    if (reserve() == nullptr) throw std::bad_alloc();
+    std::free(std::exchange(reserve(), nullptr));
+}
 
 // Copying the error can itself raise one (out of memory), so it needs a guard of its own, and a
 // frame of its own in which nothing has a destructor.
@@ -57,6 +77,7 @@ void send(int level, const std::string &text, const std::string &detail, const s
 [[gnu::noinline]] bool attempt(FunctionBody body, FunctionCallInfo fcinfo, Datum *datum,
                                PlainFailure *failure) noexcept {
     try {
+        const MemoryReserve memory;
         Result<Datum> result = body(fcinfo);
         if (result) {
             *datum = *result;
@@ -70,6 +91,23 @@ void send(int level, const std::string &text, const std::string &detail, const s
 }
 
 }  // namespace
+
+// Functions of pgx call each other through SQL: only the outermost has a reserve.
+MemoryReserve::MemoryReserve() : previous_(std::get_new_handler()) {
+    if (depth() == 0 && reserve() == nullptr) reserve() = std::malloc(reserve_size);
+    if (reserve() == nullptr) throw std::bad_alloc();
+    ++depth();
+    std::set_new_handler(use_reserve);
+}
+
+MemoryReserve::~MemoryReserve() {
+    --depth();
+    std::set_new_handler(previous_);
+}
+
+void MemoryReserve::check() {
+    if (depth() > 0 && reserve() == nullptr) throw std::bad_alloc();
+}
 
 void throw_backend_error(MemoryContext context) {
     ErrorData *data = take_error(context);
@@ -130,6 +168,7 @@ Datum enter(FunctionBody body, FunctionCallInfo fcinfo) {
 void guarded(const char *doing, Result<void> (*body)(void *), void *argument) noexcept {
     PlainFailure failure{};
     try {
+        const MemoryReserve memory;
         Result<void> result = body(argument);
         if (result) return;
         flatten(result.error(), &failure);

@@ -22,6 +22,7 @@
 #include "extension/backend.h"
 
 #include <exception>
+#include <new>
 #include <type_traits>
 
 #include "core/base/result.h"
@@ -60,6 +61,23 @@ class BackendState {
 // std::bad_alloc when there is no memory for that.
 [[noreturn]] void throw_backend_error(MemoryContext context);
 
+// Memory for the way out. The first time that there is none, some that was put aside is given back
+// to malloc and the allocation succeeds: it may be one of a destructor, which must not throw.
+// std::bad_alloc comes at the next door instead, where anything may fail.
+class MemoryReserve {
+   public:
+    // Puts memory aside. std::bad_alloc when there is none.
+    MemoryReserve();
+    MemoryReserve(const MemoryReserve &) = delete;
+    MemoryReserve &operator=(const MemoryReserve &) = delete;
+    ~MemoryReserve();
+    // Throws std::bad_alloc when it had to be used.
+    static void check();
+
+   private:
+    std::new_handler previous_;
+};
+
 // Door 1.
 template <typename Body>
 auto call(Body body) {
@@ -68,6 +86,7 @@ auto call(Body body) {
                   "the body of pg::call captures by reference or trivially copyable values only");
     static_assert(std::is_void_v<Value> || std::is_trivially_copyable_v<Value>,
                   "the body of pg::call returns plain data");
+    MemoryReserve::check();
     const BackendState state;
     sigjmp_buf here;
     if (sigsetjmp(here, 0) != 0) {

@@ -93,7 +93,11 @@ StagingDirectory::StagingDirectory(StagingDirectory &&other) noexcept
 
 StagingDirectory::~StagingDirectory() {
     if (lock_ < 0) return;
-    (void)remove_tree(real_file_system(), path_);  // else recovery finds it
+    try {
+        (void)remove_tree(real_file_system(), path_);  // else recovery finds it
+    } catch (...) {
+        // No memory for the names of what is in it: this may well be why it goes.
+    }
     std::erase(own_directories(), path_);
     close(lock_);
 }
