@@ -72,6 +72,47 @@ Result<void> check_owners(const PlannedPackage &package, const DirectoryLayout &
     return {};
 }
 
+// The extension that a script or control file is of: "color--1.4--2.0.sql", "color.control".
+std::string extension_of(const std::string &path) {
+    const std::string name = file_name(path);
+    const std::size_t dashes = name.find("--");
+    if (dashes != std::string::npos) return name.substr(0, dashes);
+    return name.ends_with(".control") ? name.substr(0, name.size() - 8) : std::string();
+}
+
+// All extensions share one directory, where PostgreSQL finds scripts by their names: a file
+// "color--1.4--9.9.sql" is a way to update "color", whoever has brought it, and is run with the
+// rights of whoever goes it. So an extension's scripts come from the package that has the
+// extension.
+Result<void> check_scripts(const PlannedPackage &package) {
+    const std::string who = "package \"" + package.release.package + "\"";
+    std::map<std::string, std::string> extensions;
+    for (const pg::Row &row :
+         pg::query_latest("SELECT extension, package FROM pgx.installed_extensions"))
+        extensions[*row[0]] = *row[1];
+    const auto conflict = [&](const std::string &path, const std::string &stranger,
+                              const std::string &owner) {
+        return fail(ErrorCode::file_conflict,
+                    stranger + " contains \"" + file_name(path) + "\", a file of extension \"" +
+                        extension_of(path) + "\" of " + owner,
+                    "PostgreSQL finds the files of an extension by their names.");
+    };
+    std::set<std::string> own;
+    for (const ReceiptExtension &extension : package.receipt.extensions) own.insert(extension.name);
+    for (const ReceiptFile &file : package.receipt.files) {
+        if (file.kind != FileKind::script && file.kind != FileKind::control) continue;
+        const auto owner = extensions.find(extension_of(file.path));
+        if (owner != extensions.end() && owner->second != package.release.package)
+            return conflict(file.path, who, "package \"" + owner->second + "\"");
+    }
+    for (const pg::Row &row :
+         pg::query_latest("SELECT path, package FROM pgx.files WHERE kind "
+                          "OPERATOR(pg_catalog.=) ANY ('{script,control}'::pg_catalog.text[])"))
+        if (*row[1] != package.release.package && own.contains(extension_of(*row[0])))
+            return conflict(*row[0], "package \"" + *row[1] + "\"", who);
+    return {};
+}
+
 Result<void> write_receipt(const Receipt &receipt, const std::string &path) {
     std::unique_ptr<WritableFile> file = TRY(real_file_system().create(path, 0644));
     TRY(file->append(to_json(receipt).dump(2) + "\n"));
@@ -121,8 +162,7 @@ void record_package(const Release &release, const Receipt &receipt, bool request
                          {"size", file.size},
                          {"mode", mode},
                          {"sha256", file.sha256}});
-        if (!file.original_sha256.empty())
-            files.back()["original_sha256"] = file.original_sha256;
+        if (!file.original_sha256.empty()) files.back()["original_sha256"] = file.original_sha256;
     }
     pg::execute(
         "INSERT INTO pgx.installed AS i (package, version, extensions, registry, requested, "
@@ -150,7 +190,8 @@ void record_package(const Release &release, const Receipt &receipt, bool request
         "bool, preload text[])",
         {release.package, dump_json(extensions)});
     pg::execute(
-        "INSERT INTO pgx.files SELECT r.path, $1, r.kind, r.size, r.mode, r.sha256, r.original_sha256"
+        "INSERT INTO pgx.files SELECT r.path, $1, r.kind, r.size, r.mode, r.sha256, "
+        "r.original_sha256"
         "  FROM pg_catalog.jsonb_to_recordset($2::pg_catalog.jsonb)"
         "    AS r(path text, kind text, size bigint, mode text, sha256 text, original_sha256 "
         "text)",
@@ -162,6 +203,7 @@ void record_package(const Release &release, const Receipt &receipt, bool request
 Result<PlannedChange> record_installation(const PlannedPackage &package, const std::string &action,
                                           const DirectoryLayout &layout) {
     TRY(check_owners(package, layout));
+    TRY(check_scripts(package));
     const std::string receipt = package.staged + ".json";
     TRY(write_receipt(package.receipt, receipt));
     PlannedChange change{new_change(), TRY(steps_for(package, receipt, layout)), {receipt}};

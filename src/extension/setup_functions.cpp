@@ -6,17 +6,49 @@
 #include "core/base/trigrams.h"
 #include "core/base/version_key.h"
 #include "extension/home.h"
+#include "extension/query.h"
 #include "extension/result_set.h"
 #include "extension/settings.h"
 
 extern "C" {
 #include "catalog/pg_type.h"
+#include "commands/extension.h"
 #include "utils/array.h"
 }
 
 namespace pgx {
 
+namespace {
+
+// CREATE EXTENSION takes a schema that is there already, whoever has made it. Its owner, and what
+// others have put into it, would then be among functions that run with the owner's rights and call
+// each other by name.
+Result<void> check_schema_is_new() {
+    for (const pg::Row &row :
+         pg::query("SELECT pg_catalog.pg_get_userbyid(n.nspowner) FROM pg_catalog.pg_namespace AS n"
+                   " WHERE n.nspname OPERATOR(pg_catalog.=) 'pgx' AND ("
+                   "  n.nspacl IS NOT NULL OR pg_catalog.pg_get_userbyid(n.nspowner)"
+                   "    OPERATOR(pg_catalog.<>) current_user OR EXISTS ("
+                   "   SELECT FROM pg_catalog.pg_depend AS d"
+                   "    WHERE d.refclassid OPERATOR(pg_catalog.=) "
+                   "          'pg_catalog.pg_namespace'::pg_catalog.regclass"
+                   "      AND d.refobjid OPERATOR(pg_catalog.=) n.oid"
+                   "      AND d.classid OPERATOR(pg_catalog.<>) "
+                   "          'pg_catalog.pg_extension'::pg_catalog.regclass"
+                   "      AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS e"
+                   "        WHERE e.classid OPERATOR(pg_catalog.=) d.classid"
+                   "          AND e.objid OPERATOR(pg_catalog.=) d.objid"
+                   "          AND e.deptype OPERATOR(pg_catalog.=) 'e')))"))
+        return fail(ErrorCode::wrong_state, "schema \"pgx\" exists already",
+                    "It belongs to role \"" + *row[0] + "\", or others have rights in it.",
+                    "Drop or rename the schema.");
+    return {};
+}
+
+}  // namespace
+
 PGX_FUNCTION(pgx_take_home) {
+    if (creating_extension) TRY(check_schema_is_new());
     TRY(take_home());
     PG_RETURN_VOID();
 }
