@@ -31,6 +31,9 @@ foreach my $variable (qw(PGX_FIXTURE_URL PGX_FIXTURE_KEY PGX_FIXTURE_STRANGER PG
 
 my ($major) = split /\D/, (split / /, `"$ENV{PG_CONFIG}" --version`)[1];
 
+# The value of pgx.directory, whether the library that defines it is loaded yet or not.
+my $directory_expression = q{coalesce(nullif(current_setting('pgx.directory', true), ''), 'pgx')};
+
 # The name of the package in the repository.
 sub package_name { my ($class, $name) = @_; return "postgresql-$major-$name"; }
 
@@ -142,6 +145,60 @@ sub refuses
     return $error;
 }
 
+# refuses_each(CASES) - the same as refuses() for many calls in one session, which is faster: CASES are { name, sql, fields, before },
+# where before is a command for the shell. In front and behind each, rows and files are looked at (by size and times, in the server).
+sub refuses_each
+{
+    my ($self, @cases) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    return unless @cases;
+    my $rows = join ' UNION ALL ', map { "SELECT '$_ ' || to_jsonb(t)::text FROM pgx.$_ AS t" }
+      qw(registries releases installed installed_extensions files history bundles);
+    my $script = <<"END";
+\\set VERBOSITY verbose
+SELECT set_config('pgx_test.directory', $directory_expression, false) AS ignored \\gset
+CREATE FUNCTION pg_temp.state() RETURNS text LANGUAGE sql BEGIN ATOMIC
+    WITH RECURSIVE found(path, folder, line) AS (
+        SELECT current_setting('pgx_test.directory'), true, ''
+        UNION ALL
+        SELECT path || '/' || name, s.isdir, path || '/' || name || CASE WHEN s.isdir THEN '' ELSE ' ' || s.size || ' ' || s.modification || ' ' || s.change END
+          FROM found CROSS JOIN LATERAL pg_ls_dir(path) AS name CROSS JOIN LATERAL pg_stat_file(path || '/' || name, true) AS s
+         WHERE folder AND name NOT IN ('pgsql_tmp.cache', 'trust'))
+    SELECT md5(string_agg(line, E'\\n' ORDER BY line)) || ' ' || pg_postmaster_start_time() FROM (
+        $rows
+        UNION ALL SELECT line FROM found) AS everything(line);
+END;
+SELECT 'state ' || pg_temp.state();
+END
+    foreach (0 .. $#cases)
+    {
+        $script .= "\\! $cases[$_]{before}\n" if defined $cases[$_]{before};
+        $script .= "\\warn -- $_\n$cases[$_]{sql};\nSELECT 'state ' || pg_temp.state();\n";
+    }
+    my ($status, $out, $err) = $self->{node}->psql('postgres', $script, on_error_stop => 0);
+    my @states = $out =~ /^state (.*)$/mg;
+    die "no state: $err" unless @states;
+    my @said = map { { all => '', sqlstate => '', message => '(no error)', detail => '', hint => '' } } @cases;
+    my @parts = split /^-- (\d+)\n/m, $err;
+    shift @parts;
+    while (my ($number, $text) = splice @parts, 0, 2)
+    {
+        $said[$number] = error_fields($text) if defined $text && $text =~ /^(?:psql:\S+ )?(?:ERROR|FATAL):/m;
+    }
+    foreach my $i (0 .. $#cases)
+    {
+        my $error = $said[$i];
+        my %expected = (hint => qr/^(?:[A-Z]|pgx ).*[.;]$/s, %{ $cases[$i]{fields} });
+        my @wrong = map { "$_: \"$error->{$_}\" is not like \"$expected{$_}\"" }
+          grep { !(ref $expected{$_} ? $error->{$_} =~ $expected{$_} : $error->{$_} eq $expected{$_}) } sort keys %expected;
+        push @wrong, "message: \"$error->{message}\" is a sentence" if $error->{message} =~ /^[A-Z][a-z]+ |\.$/;
+        push @wrong, 'the session is gone' unless defined $states[ $i + 1 ];
+        push @wrong, 'something has changed' if defined $states[ $i + 1 ] && $states[ $i + 1 ] ne $states[$i];
+        ok(!@wrong, $cases[$i]{name}) or diag(join("\n", @wrong, $error->{all}));
+    }
+    return;
+}
+
 # --- registries ---------------------------------------------------------------------------------------------------
 
 # source(SUITE, options) - an apt source line; options: location (see nginx.conf), key, more (further options)
@@ -175,9 +232,6 @@ sub requests
 }
 
 # --- what there is ------------------------------------------------------------------------------------------------
-
-# The value of pgx.directory, whether the library that defines it is loaded yet or not.
-my $directory_expression = q{coalesce(nullif(current_setting('pgx.directory', true), ''), 'pgx')};
 
 # directory - pgx.directory as an absolute path
 sub directory
