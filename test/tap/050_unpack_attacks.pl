@@ -23,6 +23,7 @@ my %titles = (
     U6 => 'modes and owners', U7 => 'extended attributes', U8 => 'names that collide, and odd ones', U9 => 'headers that disagree',
     U10 => 'large headers', U11 => 'bombs', U12 => 'zstd windows and streams without an end', U13 => 'stacked filters', U14 => 'after the end',
     U15 => 'truncated', U16 => 'many folders, negative sizes', U17 => 'names of our own state', U19 => 'control files', U20 => 'files of others',
+    T9 => 'another one than was signed',
     P5 => 'marked trusted', P8 => 'libraries that do not fit');
 
 # --- the artifacts -------------------------------------------------------------------------------------------------------------
