@@ -112,9 +112,11 @@ subtest 'a disk that is full between the third and the fourth of five' => sub {
     my $small = PgxTest->new('five', settings => "pgx.directory = '$ENV{PGX_SMALL_DIR}/five'\n");
     $small->sql('SELECT pgx.setup()');
     add_choices($small);
-    $small->refuses('it is refused', q{SELECT pgx.install('link1')}, { sqlstate => '53100', message => qr/No space left|full/ });
+    $small->refuses('it is refused', q{SELECT pgx.install('link1')}, { sqlstate => '53100', message => qr/No space left|full|not enough disk space for package ".*-link4"/ });
     my @downloads = map { m{-(link\d)_} ? $1 : () } $small->requests(qr/link\d/);
-    is_deeply([ sort keys %{ { map { $_ => 1 } @downloads } } ], [qw(link1 link2 link3 link4)], 'the fourth did not fit');
+    # it may be known from its size, and not be fetched
+    my %fetched = map { $_ => 1 } grep { $_ ne 'link4' } @downloads;
+    is_deeply([ sort keys %fetched ], [qw(link1 link2 link3)], 'the fourth did not fit');
     is_deeply([ grep { /link/ } keys %{ $small->files } ], [], 'nothing of the five is left');
     is($small->sql('SELECT count(*) FROM pgx.installed'), '0', 'nor in the catalog');
     is($small->sql(q{SELECT action FROM pgx.install('base')}), 'installed', 'and what does fit can be installed');
