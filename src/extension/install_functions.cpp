@@ -113,7 +113,7 @@ PGX_FUNCTION(pgx_plan) {
     ProgressSlot progress("plan");
     const DirectoryLayout layout = directory_layout();
     TRY(ensure_set_up());
-    const Plan plan = TRY(prepare(wishes, layout, progress));
+    const Plan plan = TRY(prepare(wishes, policy, layout, progress));
     TRY(policy.check_plan(plan));
     for (const Satisfied &satisfied : plan.satisfied) {
         pg::Row row = satisfied_row(satisfied);

@@ -60,7 +60,7 @@ const char *done_word(const PlannedPackage &package, const std::string &action) 
 
 }  // namespace
 
-Result<Plan> prepare(const std::vector<Wish> &wishes, const DirectoryLayout &layout,
+Result<Plan> prepare(const std::vector<Wish> &wishes, Policy &policy, const DirectoryLayout &layout,
                      ProgressSlot &progress) {
     // What is there already needs no registry.
     bool registry_needed = false;
@@ -76,7 +76,7 @@ Result<Plan> prepare(const std::vector<Wish> &wishes, const DirectoryLayout &lay
             (!find_installed(wish.name) && !TRY(server_extension_directory(wish.name)));
     }
     if (registry_needed) TRY(ensure_refreshed(progress, registries));
-    return make_plan(wishes, layout, progress);
+    return make_plan(wishes, layout, progress, policy);
 }
 
 std::string because(const std::string &action, const std::string &required_by) {
@@ -129,14 +129,14 @@ Result<void> place(Plan &plan, const char *action, Policy &policy, const Directo
 Result<Plan> plan_and_place(const std::vector<Wish> &wishes, const char *action, Policy &policy,
                             const DirectoryLayout &layout, ProgressSlot &progress) {
     {
-        Plan plan = TRY(prepare(wishes, layout, progress));
+        Plan plan = TRY(prepare(wishes, policy, layout, progress));
         Result<void> placed = place(plan, action, policy, layout, progress);
         if (placed) return plan;
         if (placed.error().code != ErrorCode::serialization_failure)
             return fail(std::move(placed).error());
     }
     // Another session was faster. Now we hold the lock, and the second plan stays true.
-    Plan plan = TRY(prepare(wishes, layout, progress));
+    Plan plan = TRY(prepare(wishes, policy, layout, progress));
     TRY(place(plan, action, policy, layout, progress));
     return plan;
 }

@@ -14,7 +14,7 @@
 namespace pgx {
 
 // Everything before the first change: registries that were never read, the plan.
-Result<Plan> prepare(const std::vector<Wish> &wishes, const DirectoryLayout &layout,
+Result<Plan> prepare(const std::vector<Wish> &wishes, Policy &policy, const DirectoryLayout &layout,
                      ProgressSlot &progress);
 
 // A row of pgx.installation for something that needs nothing.

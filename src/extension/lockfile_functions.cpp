@@ -269,7 +269,7 @@ PGX_FUNCTION(pgx_apply) {
         else
             wishes.push_back({.name = release.package, .release = release});
     }
-    Plan plan = TRY(prepare(wishes, layout, progress));
+    Plan plan = TRY(prepare(wishes, policy, layout, progress));
     // Of what the planner met only the server's own is news.
     std::erase_if(plan.satisfied,
                   [](const Satisfied &other) { return other.by != Satisfied::By::server; });

@@ -55,9 +55,9 @@ Result<void> check_files(const std::vector<PlannedPackage> &packages) {
 }  // namespace
 
 Result<Plan> make_plan(const std::vector<Wish> &wishes, const DirectoryLayout &layout,
-                       ProgressSlot &progress) {
+                       ProgressSlot &progress, Policy &policy) {
     StagingDirectory staging = TRY(StagingDirectory::create(layout));
-    PlanSource source(layout, progress, staging.path());
+    PlanSource source(layout, progress, staging.path(), policy);
     for (const Wish &wish : wishes) TRY(source.consider(wish));
     std::vector<ChosenOffer> chosen = TRY(choose_offers(source));
     while (TRY(source.consider_requirements(chosen))) chosen = TRY(choose_offers(source));

@@ -37,6 +37,8 @@ struct PlannedPackage {
     bool was_done = false;  // another session had installed it by the time that we had the lock
 };
 
+class Policy;
+
 struct Plan {
     StagingDirectory staging;
     std::vector<Satisfied> satisfied;
@@ -44,6 +46,6 @@ struct Plan {
 };
 
 Result<Plan> make_plan(const std::vector<Wish> &wishes, const DirectoryLayout &layout,
-                       ProgressSlot &progress);
+                       ProgressSlot &progress, Policy &policy);
 
 }  // namespace pgx

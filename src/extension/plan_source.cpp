@@ -14,13 +14,13 @@ namespace pgx {
 
 namespace {
 
-// What a package's extensions require, and what that requires in turn, as far as pgx has not
+// What an extension of a package requires, and what that requires in turn, as far as pgx has not
 // installed it: name, and who requires it.
 constexpr const char *missing_requirements_query = R"(
 WITH RECURSIVE needed(name, required_by) AS (
     SELECT r.name, e.extension
       FROM pgx.installed_extensions AS e CROSS JOIN LATERAL pg_catalog.unnest(e.requires) AS r(name)
-     WHERE e.package OPERATOR(pg_catalog.=) $1
+     WHERE e.package OPERATOR(pg_catalog.=) $1 AND e.extension OPERATOR(pg_catalog.=) $2
     UNION
     SELECT r.name, e.extension
       FROM needed AS n
@@ -213,7 +213,8 @@ Result<void> PlanSource::consider(const Wish &wish) {
 
 // What is installed may have lost what it requires: remove(force => true) warns, and does it.
 Result<void> PlanSource::consider_installed(const Satisfied &satisfied) {
-    for (const pg::Row &row : pg::query_latest(missing_requirements_query, {satisfied.package})) {
+    for (const pg::Row &row :
+         pg::query_latest(missing_requirements_query, {satisfied.package, satisfied.extension})) {
         if (TRY(server_extension_directory(*row[0]))) continue;
         TRY(ensure_refreshed(progress_));
         TRY(consider({.name = *row[0], .required_by = row[1].value_or("")}));
@@ -413,7 +414,10 @@ std::vector<Offer> PlanSource::holders_of(const std::string &extension) const {
 Result<void> PlanSource::inspect(const std::vector<Offer> &offers) {
     if (only_newest_ != nullptr) return fail(ErrorCode::internal, "this is not fetched");
     std::vector<Release> releases;
-    for (const Offer &offer : offers) releases.push_back(releases_[offer.id]);
+    for (const Offer &offer : offers) {
+        releases.push_back(releases_[offer.id]);
+        TRY(policy_.check_release(releases.back()));
+    }
     // A directory a round: the helper wants an empty one.
     const std::string staging = join_path(staging_, std::to_string(++fetches_));
     TRY(real_file_system().make_directory(staging, 0700));
@@ -426,6 +430,52 @@ Result<void> PlanSource::inspect(const std::vector<Offer> &offers) {
         fetched_in_order_.push_back(releases[i].id);
     }
     for (const Release &release : releases) TRY(check_names(release.id));
+    for (const Release &release : releases) TRY(leave_out_requirements(release.id));
+    return {};
+}
+
+bool PlanSource::is_asked_for(const std::string &extension) const {
+    return required_.contains(extension) || std::ranges::any_of(wanted_, [&](const Meant &meant) {
+               return meant.wish.name == extension;
+           });
+}
+
+Result<bool> PlanSource::is_nowhere(const std::string &extension, const std::string &required_by) {
+    if (!holders_of(extension).empty()) return false;
+    const ExtensionMeaning meaning = TRY(meaning_of(extension, required_by));
+    return meaning.installed.empty() && !meaning.is_on_server && meaning.offers.empty();
+}
+
+// A package may hold an extension more, for those who have something that nobody offers:
+// documentdb_distributed requires Citus. That is no reason to refuse the others.
+Result<void> PlanSource::leave_out_requirements(std::size_t id) {
+    auto &extensions = fetched_.at(id).contents.extensions;
+    std::set<std::string> needed;
+    for (const auto &[name, requires_] : extensions)
+        if (is_asked_for(name)) needed.insert(name);
+    for (bool more = true; std::exchange(more, false);)
+        for (const auto &[name, requires_] : extensions)
+            if (needed.contains(name))
+                for (const std::string &required : requires_)
+                    more = needed.insert(required).second || more;
+    std::vector<std::pair<std::size_t, std::string>> left_out;
+    for (std::size_t i = 0; i < extensions.size(); i++) {
+        const auto &[name, requires_] = extensions[i];
+        if (needed.contains(name)) continue;
+        for (const std::string &required : requires_)
+            if (TRY(is_nowhere(required, name))) {
+                left_out.emplace_back(i, required);
+                break;
+            }
+    }
+    if (left_out.size() == extensions.size()) return {};
+    for (const auto &[index, required] : left_out) {
+        pg::notice(
+            "extension \"" + extensions[index].first + "\" of package \"" + releases_[id].package +
+                "\" cannot be created here",
+            "It requires \"" + required + "\", which neither the server nor a registry has.");
+        extensions[index].second.clear();
+    }
     return {};
 }
 

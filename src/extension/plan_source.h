@@ -15,13 +15,15 @@
 
 #include "core/base/package_universe.h"
 #include "extension/plan.h"
+#include "extension/policy.h"
 
 namespace pgx {
 
 class PlanSource : public PackageSource {
    public:
-    PlanSource(const DirectoryLayout &layout, ProgressSlot &progress, std::string staging)
-        : layout_(layout), progress_(progress), staging_(std::move(staging)) {}
+    PlanSource(const DirectoryLayout &layout, ProgressSlot &progress, std::string staging,
+               Policy &policy)
+        : layout_(layout), progress_(progress), staging_(std::move(staging)), policy_(policy) {}
 
     // Adds a wish: a request, or something that needs nothing. Errors are those of a wish that
     // cannot be met whatever else is installed.
@@ -69,11 +71,15 @@ class PlanSource : public PackageSource {
     Release numbered(Release release);
     void number(std::vector<Release> &releases);
     Result<void> check_names(std::size_t id);
+    Result<void> leave_out_requirements(std::size_t id);
+    Result<bool> is_nowhere(const std::string &extension, const std::string &required_by);
+    bool is_asked_for(const std::string &extension) const;
     bool has_extension(std::size_t id, const std::string &extension) const;
 
     const DirectoryLayout &layout_;
     ProgressSlot &progress_;
     const std::string staging_;
+    Policy &policy_;
 
     std::set<std::string> considered_;
     std::vector<Satisfied> satisfied_;

@@ -39,4 +39,20 @@ subtest 'packages that do not go together' => sub {
     $server->refuses('both at once', q{SELECT pgx.install('quarrel')}, { sqlstate => 'PX011' });
 };
 
+subtest 'an extension more, which requires what nobody has' => sub {
+    my $octopus = $server->package_name('octopus');
+    like($server->messages(q{SELECT pgx.install('octopus')}),
+        qr/NOTICE:  extension "octopus_colony" of package "$octopus" cannot be created here\nDETAIL:  It requires "nowhere_to_be_found", which neither the server nor a registry has\./,
+        'is told and does not keep the others from being installed');
+    is($server->sql('CREATE EXTENSION octopus_arm CASCADE; SELECT octopus_version()'), '1.0', 'which work');
+    is($server->sql(q{SELECT action FROM pgx.install('octopus')}), 'already installed', 'twice');
+    my %missing = (sqlstate => 'PX003', detail => qr/"octopus_colony" requires "nowhere_to_be_found"/, hint => qr//);
+    $server->refuses('that one by name', q{SELECT pgx.install('octopus_colony')}, \%missing);
+    $server->sql('DROP EXTENSION octopus CASCADE');
+    $server->sql(q{SELECT pgx.remove('octopus')});
+    $server->refuses('also at first', q{SELECT pgx.install('octopus_colony')}, { sqlstate => 'PX003', all => qr/nowhere_to_be_found/, hint => qr// });
+    like($server->messages("SELECT pgx.install('$octopus')"), qr/"octopus_colony" .* cannot be created here/, 'by the name of the package');
+    $server->sql(q{SELECT pgx.remove('octopus')});
+};
+
 done_testing();
