@@ -116,8 +116,7 @@ class Corpus:
         for extension, entry in extensions.items():
             if not entry["preload"] or extension in DATA["alone"]:
                 continue
-            if extension in DATA["settings"]:
-                cluster.sql(f"ALTER SYSTEM SET {DATA['settings'][extension].format(database=database_name(extension))}")
+            self.set_up(cluster, extension)
             try:
                 cluster.sql(f"SELECT * FROM pgx.preload('{extension}')")
             except Problem as found:
@@ -125,6 +124,10 @@ class Corpus:
         if not cluster.restart():
             raise SystemExit(f"the server does not start with what is preloaded, see {cluster.log}")
         return problems
+
+    def set_up(self, cluster: Cluster, extension: str) -> None:
+        if extension in DATA["settings"]:
+            cluster.sql(f"ALTER SYSTEM SET {DATA['settings'][extension].format(database=database_name(extension))}")
 
     def create(self, cluster: Cluster, extension: str, entry: dict) -> None:
         database = database_name(extension)
@@ -187,8 +190,10 @@ class Corpus:
             self.prepare(cluster)
             cluster.sql(f"SELECT * FROM pgx.install('{extension}')")
             self.preload(cluster, {extension: {**entry, "preload": False}})
-            if entry["preload"]:
-                cluster.sql(f"SELECT * FROM pgx.preload('{extension}')")
+            self.set_up(cluster, extension)
+            first = DATA["after"].get(extension)
+            if entry["preload"] or first:
+                cluster.sql(f"SELECT * FROM pgx.preload('{first or extension}')")
                 if not cluster.restart():
                     raise Problem("the server does not start with it preloaded")
             self.create(cluster, extension, entry)
