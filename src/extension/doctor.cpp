@@ -17,6 +17,7 @@
 #include "core/base/names.h"
 #include "extension/bundle_registry.h"
 #include "extension/doctor.h"
+#include "extension/helper_process.h"
 #include "extension/inventory.h"
 #include "extension/preload.h"
 #include "extension/preload_list.h"
@@ -37,6 +38,41 @@ Findings check_helper(Examination &) {
             {"error", "The helper program \"" + path + "\" cannot be executed.",
              "Install pgx completely (make install), or set pgx.helper_path."}};
     return std::vector<Finding>{{"ok", path}};
+}
+
+// What the helper could put in force on this kernel, by its own word, given when it is in it.
+Findings check_sandbox(Examination &examination) {
+    const std::string path = TRY(helper_path());
+    if (access(path.c_str(), X_OK) != 0) return std::vector<Finding>{};
+    const Json report =
+        TRY(run_helper(Json{{"op", "report_sandbox"}}, examination.progress, nullptr));
+    const std::uint64_t abi = TRY(json_unsigned(report, "landlock_abi"));
+    std::vector<Finding> findings;
+    const auto lacks = [&findings](std::string detail, const char *remedy) {
+        findings.push_back({"warning", std::move(detail), remedy});
+    };
+    if (abi == 0)
+        lacks(
+            "The kernel offers no Landlock, so the helper can read and write what the server's "
+            "user can, start programs and connect to anywhere.",
+            "Use Linux 6.12 or later, and name \"landlock\" in its parameter lsm where that is "
+            "set.");
+    else if (abi < 4)
+        lacks("The kernel's Landlock (ABI " + std::to_string(abi) +
+                  ") limits the helper's files and programs, but not its connections and signals.",
+              "Use Linux 6.12 or later; 6.7 limits connections.");
+    else if (abi < 6)
+        lacks("The kernel's Landlock (ABI " + std::to_string(abi) +
+                  ") does not limit to which processes the helper can send signals.",
+              "Use Linux 6.12 or later.");
+    if (!TRY(json_bool(report, "system_calls", false)))
+        lacks("The kernel offers no seccomp, so the helper's system calls are not limited.",
+              "Use a kernel that is built with CONFIG_SECCOMP_FILTER.");
+    if (findings.empty())
+        findings.push_back(
+            {"ok",
+             "The helper's files, programs, connections, signals and system calls are limited."});
+    return findings;
 }
 
 Findings check_directory(Examination &examination) {
@@ -310,6 +346,7 @@ struct Check {
 
 constexpr Check checks[] = {
     {"helper program", check_helper},
+    {"sandbox", check_sandbox},
     {"directory", check_directory},
     {"execution", check_exec},
     {"disk space", check_space},

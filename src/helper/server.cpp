@@ -2,7 +2,8 @@
 //
 // The order is the point: first the tie to the parent, then the descriptors that a backend may have
 // leaked, then the request (which is the backend's own and needs no sandbox), then the sandbox made
-// for just the directories of this request; only after that does anything look at a foreign byte.
+// for just this request, in two steps (sandbox.h); only after that does anything look at a foreign
+// byte.
 #include "helper/server.h"
 
 #include <fcntl.h>
@@ -19,7 +20,9 @@
 #include <string_view>
 
 #include "core/base/json_lines.h"
+#include "core/registry/apt_host.h"
 #include "core/registry/job.h"
+#include "core/registry/job_rules.h"
 #include "core/registry/registry.h"
 #include "core/registry/sandbox.h"
 
@@ -80,7 +83,9 @@ Result<Json> answer(Reporter &reporter) {
     if (!request) return fail(std::move(request.error()).prefixed("could not read the request"));
     auto job = read_job(*request);
     if (!job) return fail(std::move(job.error()).prefixed("could not read the request"));
-    TRY(enter_sandbox(writable_directories(*job)));
+    const SandboxReport report = TRY(enter_sandbox(first_rules(*job), system_calls(*job)));
+    TRY(narrow_sandbox(rules(*job, this_host(), real_file_system())));
+    if (auto *wanted = std::get_if<ReportSandboxJob>(&*job)) wanted->report = report;
     return perform(*job, make_registry, real_file_system(), reporter);
 }
 

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include <set>
 
 #include "apt_test_support.h"
 
@@ -14,12 +14,12 @@ class LoadConfig : public ::testing::Test {
     Result<AptConfig> load() {
         auto cache = AptCache::open(directory.path(), real_file_system());
         EXPECT_TRUE(cache);
-        return load_apt_config(host, *cache, real_file_system());
+        auto config = load_apt_config(host, *cache, real_file_system());
+        if (config) seen.insert(config->get("Run"));
+        return config;
     }
-    std::ptrdiff_t runs() {
-        std::string text = directory.get("host/runs");
-        return std::count(text.begin(), text.end(), '\n');
-    }
+    std::size_t runs() const { return seen.size(); }
+    std::set<std::string> seen;
     TemporaryDirectory directory;
     AptHost host = test_host(directory, "Acquire::Marker \"1\";\n");
 };
@@ -30,32 +30,32 @@ TEST_F(LoadConfig, RunsAptConfigOnlyWhenSomethingChanged) {
         ASSERT_TRUE(config) << whole(config);
         EXPECT_EQ(config->get("Acquire::Marker"), "1");
     }
-    EXPECT_EQ(runs(), 1);
+    EXPECT_EQ(runs(), 1U);
     // A new file in apt.conf.d.
     directory.put("host/etc/apt/apt.conf.d/10x", "x");
     ASSERT_TRUE(load());
-    EXPECT_EQ(runs(), 2);
+    EXPECT_EQ(runs(), 2U);
     // A damaged record is a miss.
     auto old = std::filesystem::file_time_type::clock::now() - std::chrono::hours(1);
     for (const char *name : {"host/etc/apt/apt.conf.d/10x", "host/etc/apt/apt.conf.d"})
         std::filesystem::last_write_time(directory / name, old);
     ASSERT_TRUE(load());
     ASSERT_TRUE(load());
-    EXPECT_EQ(runs(), 3);
+    EXPECT_EQ(runs(), 3U);
     directory.put("apt/apt-config-1", "rubbish");
     ASSERT_TRUE(load());
-    EXPECT_EQ(runs(), 4);
+    EXPECT_EQ(runs(), 4U);
     // Other environment.
     host.environment = {"APT_CONFIG=/dev/null"};
     ASSERT_TRUE(load());
-    EXPECT_EQ(runs(), 5);
+    EXPECT_EQ(runs(), 5U);
 }
 
 TEST_F(LoadConfig, WhatChangedJustNowIsNotRecorded) {
     directory.put("host/etc/apt/apt.conf", "// changed now\n");
     ASSERT_TRUE(load());
     ASSERT_TRUE(load());
-    EXPECT_EQ(runs(), 2);
+    EXPECT_EQ(runs(), 2U);
 }
 
 TEST_F(LoadConfig, WithoutApt) {

@@ -213,7 +213,8 @@ class TestRepository {
     TestKeys &keys_;
 };
 
-// A host whose apt configuration is below `root`, with an "apt-config" that is a script and counts its runs in root/runs.
+// A host whose apt configuration is below `root`, with an "apt-config" that is a script. Its setting "Run" is another one in
+// each run; it could not count them in a file, because it may write none.
 inline AptHost test_host(const TemporaryDirectory &directory, const std::string &settings = {}) {
     std::string root = directory / "host";
     TestRepository::put(root + "/dump",
@@ -223,7 +224,7 @@ inline AptHost test_host(const TemporaryDirectory &directory, const std::string 
                         "APT::Architecture \"amd64\";\nAPT::Architectures:: \"amd64\";\n" + settings);
     TestRepository::put(root + "/etc/apt/apt.conf", "// settings\n");
     std::filesystem::create_directories(root + "/etc/apt/trusted.gpg.d");
-    TestRepository::put(root + "/apt-config", "#!/bin/sh\necho run >>'" + root + "/runs'\ncat '" + root + "/dump'\n");
+    TestRepository::put(root + "/apt-config", "#!/bin/sh\necho \"Run \\\"$$\\\";\"\ncat '" + root + "/dump'\n");
     std::filesystem::permissions(root + "/apt-config", std::filesystem::perms::owner_all);
     // The cache takes nothing for granted that was changed in the last two seconds.
     auto old = std::filesystem::file_time_type::clock::now() - std::chrono::hours(1);

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -95,6 +96,10 @@ class Program : public testing::Test {
             ::dup2(input.reading, 0);
             ::dup2(output.writing, 1);
             if (extra >= 0) ::fcntl(extra, F_SETFD, 0);
+#ifdef __SANITIZE_ADDRESS__
+            // Leaks are looked for by tracing the process, which the sandbox does not allow.
+            ::setenv("LSAN_OPTIONS", "detect_leaks=0", 1);
+#endif
             ::execv(path.c_str(), pointers.data());
             ::_exit(126);
         }
@@ -246,6 +251,41 @@ TEST_F(Program, EntersTheSandboxBeforeTheRegistryIsAsked) {
     const Answer answer = ask(dump_json(request));
     expect_error(answer.lines, answer.status, ErrorCode::io,
                  "could not open \"" + (directory / "none") + "\"");
+}
+
+TEST_F(Program, ReportsItsSandbox) {
+    const Answer answer = ask(R"({"op": "report_sandbox"})");
+    ASSERT_EQ(answer.lines.size(), 1U);
+    EXPECT_EQ(answer.lines[0],
+              (Json{{"result", {{"landlock_abi", landlock_abi()}, {"system_calls", true}}}}));
+    EXPECT_EQ(answer.status, 0);
+}
+
+// What the request does not name is out of reach, whatever a registry leads to.
+TEST_F(Program, ReadsOnlyWhatTheRequestNames) {
+    if (landlock_abi() == 0) GTEST_SKIP() << "this kernel has no Landlock, so nothing is denied";
+    directory.put("secret", "deb nonsense");
+    ASSERT_EQ(::mkdir((directory / "repository").c_str(), 0700), 0);
+    const std::string metadata = directory / "repository/metadata";
+    ASSERT_EQ(::mkdir(metadata.c_str(), 0700), 0);
+    ASSERT_EQ(::mkdir((directory / "trust").c_str(), 0700), 0);
+    Json request = refresh_request();
+    request["trust"] = directory / "trust";
+    request["registry"] = {{"name", "r"},
+                           {"kind", "pgx"},
+                           {"source", "file://" + (directory / "repository")},
+                           {"root", "sha256:" + std::string(64, 'a')}};
+    const std::string root = metadata + "/1.root.json";
+    directory.put("repository/metadata/1.root.json", "x");
+    const Answer inside = ask(dump_json(request));
+    ASSERT_FALSE(inside.lines.empty());
+    const Error read = error_from_json(inside.lines.back()["error"]);
+    EXPECT_EQ(read.message.find("could not read the file"), std::string::npos) << read.message;
+    ASSERT_EQ(::unlink(root.c_str()), 0);
+    ASSERT_EQ(::symlink((directory / "secret").c_str(), root.c_str()), 0);
+    const Answer outside = ask(dump_json(request));
+    expect_error({outside.lines.back()}, outside.status, ErrorCode::registry_refused,
+                 "could not read the file");
 }
 
 TEST_F(Program, EndsAtOnceForAnotherParent) {

@@ -6,12 +6,20 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/netlink.h>
+#include <linux/perf_event.h>
 #include <netinet/in.h>
+#include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -77,9 +85,17 @@ std::string in_child(const std::function<void(const Findings &)> &body) {
 }
 
 void enter(const Findings &findings, const std::vector<std::string> &writable) {
-    const auto report = enter_sandbox(writable);
+    const auto report = enter_sandbox({.writable = writable});
     if (!report) {
         findings.wrong(report.error().message);
+        ::_exit(0);
+    }
+}
+
+void narrow(const Findings &findings, const SandboxRules &rules) {
+    const auto narrowed = narrow_sandbox(rules);
+    if (!narrowed) {
+        findings.wrong(narrowed.error().message);
         ::_exit(0);
     }
 }
@@ -112,11 +128,13 @@ class Sandbox : public testing::Test {
 
 TEST_F(Sandbox, ReportsWhatIsInForce) {
     EXPECT_EQ(in_child([&](const Findings &findings) {
-                  const auto report = enter_sandbox({cache});
+                  const auto report = enter_sandbox({.writable = {cache}});
                   if (!report) return findings.wrong(report.error().message);
                   if (!report->no_new_privileges || ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
                       findings.wrong("privileges can still be gained");
                   if (report->landlock_abi != landlock_abi()) findings.wrong("another ABI");
+                  const bool filtered = ::prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == 2;
+                  if (report->system_calls != filtered) findings.wrong("another filter");
               }),
               "");
 }
@@ -152,7 +170,8 @@ TEST_F(Sandbox, DeniesEveryChangeOutside) {
                             try_open("/tmp/pgx-sandbox-test", O_WRONLY | O_CREAT));
             if (landlock_abi() >= 3)
                 findings.denied("truncating a file", ::truncate(file.c_str(), 0));
-            findings.denied("making a symbolic link inside", ::symlink("x", (cache + "/s").c_str()));
+            findings.denied("making a symbolic link inside",
+                            ::symlink("x", (cache + "/s").c_str()));
             // A link inside that leads out is no way out.
             findings.denied("writing through a link", try_open(cache + "/link", O_WRONLY));
             findings.denied("writing through \"..\"",
@@ -200,7 +219,7 @@ TEST_F(Sandbox, AllowsEveryChangeInside) {
         landlock_abi() > 0 ? "" : "staging itself could be removed from its parent\n");
 }
 
-TEST_F(Sandbox, ReadingAndRunningStayFree) {
+TEST_F(Sandbox, ReadingAndRunningStayFreeWithoutRules) {
     EXPECT_EQ(in_child([&](const Findings &findings) {
                   enter(findings, {cache});
                   findings.allowed("reading a file", try_open(outside + "/file", O_RDONLY));
@@ -216,26 +235,332 @@ TEST_F(Sandbox, ReadingAndRunningStayFree) {
               "");
 }
 
-TEST_F(Sandbox, TheNetworkStaysOpen) {
-    const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ASSERT_GE(listener, 0);
+// A socket that listens on a port of this machine.
+class Listener {
+   public:
+    Listener() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        address_.sin_family = AF_INET;
+        address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t size = sizeof address_;
+        if (::bind(socket_, reinterpret_cast<sockaddr *>(&address_), size) != 0 ||
+            ::listen(socket_, 1) != 0 ||
+            ::getsockname(socket_, reinterpret_cast<sockaddr *>(&address_), &size) != 0)
+            ADD_FAILURE() << "no port to listen on";
+    }
+    ~Listener() { ::close(socket_); }
+    Listener(const Listener &) = delete;
+    Listener &operator=(const Listener &) = delete;
+
+    std::uint16_t port() const { return ntohs(address_.sin_port); }
+    long connect() const {
+        const int connection = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (connection < 0) return connection;
+        const int answer =
+            ::connect(connection, reinterpret_cast<const sockaddr *>(&address_), sizeof address_);
+        const int error = errno;
+        ::close(connection);
+        errno = error;
+        return answer;
+    }
+
+   private:
+    int socket_;
+    sockaddr_in address_ = {};
+};
+
+long bind_any_port() {
+    const int server = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address = {};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr *>(&address), size), 0);
-    ASSERT_EQ(::listen(listener, 1), 0);
-    ASSERT_EQ(::getsockname(listener, reinterpret_cast<sockaddr *>(&address), &size), 0);
+    const int answer = ::bind(server, reinterpret_cast<const sockaddr *>(&address), sizeof address);
+    const int error = errno;
+    ::close(server);
+    errno = error;
+    return answer;
+}
+
+TEST_F(Sandbox, TheNetworkStaysOpenWithoutRules) {
+    const Listener listener;
     EXPECT_EQ(in_child([&](const Findings &findings) {
                   enter(findings, {cache});
-                  const int connection = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-                  findings.allowed("a socket", connection);
-                  findings.allowed("connecting",
-                                   ::connect(connection, reinterpret_cast<sockaddr *>(&address),
-                                             sizeof address));
+                  findings.allowed("connecting", listener.connect());
+                  findings.allowed("binding", bind_any_port());
               }),
               "");
-    ::close(listener);
+}
+
+TEST_F(Sandbox, ConnectsToTheRulesPortsOnly) {
+    if (landlock_abi() < landlock_abi_tcp) GTEST_SKIP() << "this kernel's Landlock knows no ports";
+    const Listener good, bad;
+    EXPECT_EQ(in_child([&](const Findings &findings) {
+                  enter(findings, {cache});
+                  narrow(findings, {.writable = {cache}, .ports = std::set{good.port()}});
+                  findings.allowed("connecting", good.connect());
+                  findings.denied("connecting to another port", bad.connect());
+                  findings.denied("binding", bind_any_port());
+                  findings.allowed("a datagram socket", ::socket(AF_INET, SOCK_DGRAM, 0));
+                  narrow(findings, {.writable = {cache}, .ports = std::set{bad.port()}});
+                  findings.denied("connecting to what was given up", good.connect());
+                  findings.denied("connecting to what was never allowed", bad.connect());
+              }),
+              "");
+}
+
+TEST_F(Sandbox, ReadsWhatTheRulesListOnly) {
+    SKIP_WITHOUT_LANDLOCK();
+    const std::string input = directory / "input", secret = outside + "/file";
+    ASSERT_EQ(::mkdir(input.c_str(), 0700), 0);
+    directory.put("input/file", "content");
+    directory.put("key", "content");
+    ASSERT_EQ(::symlink(secret.c_str(), (input + "/link").c_str()), 0);
+    EXPECT_EQ(in_child([&](const Findings &findings) {
+                  enter(findings, {cache});
+                  narrow(findings,
+                         {.writable = {cache},
+                          .readable = std::vector{input, directory / "key", directory / "absent"}});
+                  findings.allowed("reading an input", try_open(input + "/file", O_RDONLY));
+                  findings.allowed("listing inputs", try_open(input, O_RDONLY | O_DIRECTORY));
+                  findings.allowed("reading a single file", try_open(directory / "key", O_RDONLY));
+                  findings.allowed("reading the cache", try_open(cache + "/file", O_RDONLY));
+                  findings.allowed("writing the cache", try_open(cache + "/file", O_RDWR));
+                  findings.denied("writing an input", try_open(input + "/file", O_WRONLY));
+                  findings.denied("reading outside", try_open(secret, O_RDONLY));
+                  findings.denied("listing outside", try_open(outside, O_RDONLY | O_DIRECTORY));
+                  findings.denied("listing above",
+                                  try_open(directory / "", O_RDONLY | O_DIRECTORY));
+                  findings.denied("reading through a link", try_open(input + "/link", O_RDONLY));
+                  findings.denied("reading through \"..\"",
+                                  try_open(input + "/../outside/file", O_RDONLY));
+                  findings.denied("reading /etc", try_open("/etc/passwd", O_RDONLY));
+                  findings.denied(
+                      "reading another process's environment",
+                      try_open("/proc/" + std::to_string(::getppid()) + "/environ", O_RDONLY));
+                  findings.denied("linking it to where one may read",
+                                  ::link(secret.c_str(), (cache + "/stolen").c_str()));
+                  findings.denied("moving it there",
+                                  ::rename(secret.c_str(), (cache + "/stolen").c_str()));
+              }),
+              "");
+}
+
+TEST_F(Sandbox, StartsTheRulesProgramsOnly) {
+    SKIP_WITHOUT_LANDLOCK();
+    const std::string allowed = find_program("true"), other = find_program("sh");
+    ASSERT_FALSE(allowed.empty() || other.empty());
+    const std::string script = directory / "script", copy = cache + "/copy";
+    directory.put("script", "#!" + other + "\n");
+    ASSERT_EQ(::chmod(script.c_str(), 0700), 0);
+    const auto copied = run_command("cp", {allowed, copy});
+    ASSERT_TRUE(copied && copied->exit_status == 0);
+    EXPECT_EQ(
+        in_child([&](const Findings &findings) {
+            enter(findings, {cache});
+            narrow(findings,
+                   {.writable = {cache},
+                    .readable = std::vector<std::string>{"/lib", "/lib64", "/usr/lib", "/usr/lib64",
+                                                         "/etc/ld.so.cache", "/dev/null"},
+                    .programs = std::vector{allowed, script, dynamic_linker()}});
+            const auto started = run_command(allowed, {});
+            if (!started || started->exit_status != 0)
+                findings.wrong("what is allowed could not be started");
+            for (const std::string &program : {other, script, copy}) {
+                const auto result = run_command(program, {"-c", "exit 0"});
+                if (result)
+                    findings.wrong(program + " was started");
+                else if (result.error().message.find("Permission denied") == std::string::npos)
+                    findings.wrong(result.error().message);
+            }
+            // The dynamic linker can start what it can read; programs are not among it.
+            const auto indirect = run_command(dynamic_linker(), {other, "-c", "exit 0"});
+            if (indirect && indirect->exit_status == 0)
+                findings.wrong("a program was started by way of the linker");
+        }),
+        "");
+}
+
+// --- system calls
+// ---------------------------------------------------------------------------------
+
+struct Call {
+    const char *name;
+    std::function<long()> make;
+    int error = EPERM;
+};
+
+long open_socket(int family, int protocol) {
+    const int descriptor = ::socket(family, SOCK_DGRAM | SOCK_CLOEXEC, protocol);
+    if (descriptor >= 0) ::close(descriptor);
+    return descriptor;
+}
+
+// With arguments for which, without the filter, most answer something else than EPERM.
+const std::vector<Call> &denied_calls() {
+    static const std::vector<Call> calls{
+        {"ptrace", [] { return ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr); }},
+        {"process_vm_readv",
+         [] { return ::syscall(SYS_process_vm_readv, ::getpid(), nullptr, 0, nullptr, 0, 0); }},
+        {"process_vm_writev",
+         [] { return ::syscall(SYS_process_vm_writev, ::getpid(), nullptr, 0, nullptr, 0, 0); }},
+        {"kcmp", [] { return ::syscall(SYS_kcmp, ::getpid(), ::getpid(), 0, 0, 0); }},
+        {"pidfd_getfd", [] { return ::syscall(SYS_pidfd_getfd, -1, 0, 0); }},
+        {"perf_event_open", [] { return ::syscall(SYS_perf_event_open, nullptr, 0, -1, -1, 0); }},
+        {"mount", [] { return ::syscall(SYS_mount, nullptr, nullptr, nullptr, 0, nullptr); }},
+        {"umount2", [] { return ::syscall(SYS_umount2, nullptr, -1); }},
+        {"fsopen", [] { return ::syscall(SYS_fsopen, nullptr, -1); }},
+        {"move_mount", [] { return ::syscall(SYS_move_mount, -1, nullptr, -1, nullptr, -1); }},
+        {"chroot", [] { return ::syscall(SYS_chroot, nullptr); }},
+        {"unshare", [] { return ::syscall(SYS_unshare, 0); }},
+        {"setns", [] { return ::syscall(SYS_setns, -1, 0); }},
+        {"clone with a user namespace",
+         [] {
+             const long child = ::syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0);
+             if (child == 0) ::_exit(0);
+             if (child > 0) ::waitpid(static_cast<pid_t>(child), nullptr, 0);
+             return child;
+         }},
+        {"clone3", [] { return ::syscall(SYS_clone3, nullptr, 0); }, ENOSYS},
+        {"open_by_handle_at", [] { return ::syscall(SYS_open_by_handle_at, -1, nullptr, 0); }},
+        {"quotactl", [] { return ::syscall(SYS_quotactl, -1, nullptr, 0, nullptr); }},
+        {"bpf", [] { return ::syscall(SYS_bpf, -1, nullptr, 0); }},
+        {"userfaultfd", [] { return ::syscall(SYS_userfaultfd, 1); }},
+        {"io_uring_setup", [] { return ::syscall(SYS_io_uring_setup, 0, nullptr); }, ENOSYS},
+        {"kexec_load", [] { return ::syscall(SYS_kexec_load, 0, 0, nullptr, 0); }},
+        {"init_module", [] { return ::syscall(SYS_init_module, nullptr, 0, nullptr); }},
+        {"finit_module", [] { return ::syscall(SYS_finit_module, -1, nullptr, 0); }},
+        {"delete_module", [] { return ::syscall(SYS_delete_module, nullptr, 0); }},
+        {"reboot", [] { return ::syscall(SYS_reboot, 0, 0, 0, nullptr); }},
+        {"swapon", [] { return ::syscall(SYS_swapon, nullptr, 0); }},
+        {"acct", [] { return ::syscall(SYS_acct, ""); }},
+        {"personality", [] { return ::syscall(SYS_personality, 0xffffffffUL); }},
+        {"add_key", [] { return ::syscall(SYS_add_key, nullptr, nullptr, nullptr, 0, 0); }},
+        {"request_key", [] { return ::syscall(SYS_request_key, nullptr, nullptr, nullptr, 0); }},
+        {"keyctl", [] { return ::syscall(SYS_keyctl, 0, -3, 0, 0, 0); }},
+        {"prlimit of another process",
+         [] { return ::prlimit(::getppid(), RLIMIT_NOFILE, nullptr, nullptr); }},
+        {"setpriority of another process",
+         [] { return ::syscall(SYS_setpriority, 0, ::getppid(), 0); }},
+        {"sched_setaffinity of another process",
+         [] { return ::syscall(SYS_sched_setaffinity, ::getppid(), 0, nullptr); }},
+        {"shmget", [] { return ::syscall(SYS_shmget, IPC_PRIVATE, 0, 0); }},
+        {"shmctl", [] { return ::syscall(SYS_shmctl, -1, IPC_RMID, nullptr); }},
+        {"semget", [] { return ::syscall(SYS_semget, IPC_PRIVATE, -1, 0); }},
+        {"msgget", [] { return ::syscall(SYS_msgget, 1, 0); }},
+        {"typing into a terminal", [] { return ::ioctl(-1, TIOCSTI, ""); }},
+        {"typing into a terminal with bits above the request's",
+         [] { return ::syscall(SYS_ioctl, -1, (1ULL << 32) | TIOCSTI, ""); }},
+        {"a local socket, such as the server's", [] { return open_socket(AF_UNIX, 0); }},
+        {"a packet socket", [] { return open_socket(AF_PACKET, 0); }},
+        {"a socket for the kernel's ciphers", [] { return open_socket(38, 0); }},  // AF_ALG
+        {"a socket of a family of long ago", [] { return open_socket(9, 0); }},    // AF_X25
+        {"a socket of a family to come", [] { return open_socket(77, 0); }},
+        {"a netlink socket for events",
+         [] { return open_socket(AF_NETLINK, NETLINK_KOBJECT_UEVENT); }},
+#ifdef __x86_64__
+        {"a call by x32's number", [] { return ::syscall(0x40000000 | SYS_getpid); }},
+#endif
+    };
+    return calls;
+}
+
+bool has_seccomp() { return ::prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0; }
+
+TEST_F(Sandbox, DeniesSystemCallsThatNothingNeeds) {
+    if (!has_seccomp()) GTEST_SKIP() << "this kernel has no seccomp";
+    int telling = 0;
+    for (const Call &call : denied_calls()) {
+        // What it would answer without the filter, to know that the filter is what denies it.
+        const std::string free = in_child([&](const Findings &findings) {
+            findings.wrong(call.make() < 0 ? std::to_string(errno) : "0");
+        });
+        telling += free != std::to_string(call.error) + "\n";
+        EXPECT_EQ(in_child([&](const Findings &findings) {
+                      enter(findings, {cache});
+                      const long answer = call.make();
+                      if (answer >= 0 || errno != call.error)
+                          findings.wrong(answer >= 0 ? "was allowed" : std::strerror(errno));
+                  }),
+                  "")
+            << call.name;
+    }
+    // Some are the administrator's alone on any kernel.
+    EXPECT_GT(telling, 25);
+}
+
+TEST_F(Sandbox, AllowsTheSystemCallsOfDownloads) {
+    EXPECT_EQ(in_child([&](const Findings &findings) {
+                  enter(findings, {cache});
+                  findings.allowed("a socket", open_socket(AF_INET, 0));
+                  findings.allowed("a socket of IPv6", open_socket(AF_INET6, 0));
+                  int pair[2];
+                  findings.allowed("a pair of sockets",
+                                   ::socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+                  findings.allowed("asking for addresses", open_socket(AF_NETLINK, NETLINK_ROUTE));
+                  findings.allowed("its own limits", ::prlimit(0, RLIMIT_NOFILE, nullptr, nullptr));
+                  findings.allowed("a timer", ::alarm(0));
+                  std::thread([] {}).join();
+                  const pid_t child = ::fork();
+                  if (child == 0) ::_exit(0);
+                  findings.allowed("a child", child);
+                  ::waitpid(child, nullptr, 0);
+              }),
+              "");
+}
+
+TEST_F(Sandbox, AServerOnTrialHasItsSharedMemory) {
+    if (!has_seccomp()) GTEST_SKIP() << "this kernel has no seccomp";
+    EXPECT_EQ(in_child([&](const Findings &findings) {
+                  const auto report = enter_sandbox({.writable = {cache}}, SystemCalls::server);
+                  if (!report) return findings.wrong(report.error().message);
+                  const int memory = ::shmget(IPC_PRIVATE, 4096, 0600);
+                  findings.allowed("System V shared memory", memory);
+                  ::shmctl(memory, IPC_RMID, nullptr);
+                  findings.allowed("a local socket", open_socket(AF_UNIX, 0));
+                  findings.denied("ptrace", ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr));
+              }),
+              "");
+}
+
+// --- the programs that a helper runs
+// --------------------------------------------------------------
+
+TEST_F(Sandbox, ProgramsAreOffline) {
+    const Listener listener;
+    EXPECT_EQ(in_child([&](const Findings &findings) {
+                  enter(findings, {cache});
+                  const auto sandbox = OfflineSandbox::prepare({staging});
+                  if (!sandbox) return findings.wrong(sandbox.error().message);
+                  if (!sandbox->enter()) return findings.wrong(std::strerror(errno));
+                  if (has_seccomp()) {
+                      findings.denied("a socket", open_socket(AF_INET, 0));
+                      findings.denied("a socket of IPv6", open_socket(AF_INET6, 0));
+                      findings.denied("a netlink socket", open_socket(AF_NETLINK, NETLINK_ROUTE));
+                      findings.denied("a local socket", open_socket(AF_UNIX, 0));
+                      findings.denied("ptrace", ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr));
+                  }
+                  findings.allowed("reading", try_open(cache + "/file", O_RDONLY));
+                  if (landlock_abi() == 0) return;
+                  findings.denied("writing the cache", try_open(cache + "/file", O_WRONLY));
+                  // The outer sandbox has only the cache.
+                  findings.denied("writing", try_open(staging + "/new", O_WRONLY | O_CREAT));
+              }),
+              "");
+}
+
+TEST_F(Sandbox, RunConfinedStartsThemSo) {
+    SKIP_WITHOUT_LANDLOCK();
+    const auto write = [](const std::string &path, const std::vector<std::string> &writable) {
+        const auto result = run_confined("sh", {"-c", "echo x > \"$1\"", "sh", path}, {}, writable);
+        return result && result->exit_status == 0;
+    };
+    EXPECT_TRUE(write(cache + "/new", {cache}));
+    EXPECT_EQ(directory.get("cache/new"), "x\n");
+    EXPECT_FALSE(write(cache + "/other", {}));
+    EXPECT_FALSE(write(outside + "/new", {cache}));
+    const auto missing = run_confined("true", {}, {}, {directory / "none"});
+    ASSERT_FALSE(missing);
+    EXPECT_NE(missing.error().message.find("could not open"), std::string::npos);
+    EXPECT_FALSE(run_confined("no-such-program", {}));
 }
 
 TEST_F(Sandbox, ChildrenAreInsideToo) {
@@ -338,7 +663,7 @@ TEST_F(Sandbox, KeepsLowerLimits) {
 TEST_F(Sandbox, AWritablePathThatIsMissingIsAnError) {
     SKIP_WITHOUT_LANDLOCK();
     EXPECT_EQ(in_child([&](const Findings &findings) {
-                  const auto report = enter_sandbox({directory / "none"});
+                  const auto report = enter_sandbox({.writable = {directory / "none"}});
                   if (report) return findings.wrong("no error");
                   const std::string wanted =
                       "could not open \"" + (directory / "none") + "\": No such file or directory";
@@ -353,7 +678,7 @@ TEST_F(Sandbox, AptConfigWorksInside) {
     if (find_program("apt-config").empty()) GTEST_SKIP() << "apt-config is not here";
     EXPECT_EQ(in_child([&](const Findings &findings) {
                   enter(findings, {cache});
-                  const auto result = run_command("apt-config", {"dump"});
+                  const auto result = run_confined("apt-config", {"dump"});
                   if (!result) return findings.wrong(result.error().message);
                   if (result->exit_status != 0 ||
                       result->output.find("APT::Architecture") == std::string::npos)
@@ -398,10 +723,10 @@ class Signatures : public Sandbox {
         EXPECT_EQ(
             in_child([&](const Findings &findings) {
                 enter(findings, {cache});
-                const auto yes = run_command(program, good);
+                const auto yes = run_confined(program, good);
                 if (!yes || yes->exit_status != 0)
                     findings.wrong("good signature: " + (yes ? yes->errors : yes.error().message));
-                const auto no = run_command(program, bad);
+                const auto no = run_confined(program, bad);
                 if (!no || no->exit_status == 0) findings.wrong("a bad signature was accepted");
             }),
             "");

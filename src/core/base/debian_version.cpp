@@ -14,11 +14,12 @@ namespace {
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // Where a character sorts within a piece of non-digits: "~" before the end of the piece, then
-// letters, then everything else.
+// letters, then everything else. What is not ASCII is in no version, and all of it is the same, so
+// that keys of a byte a character can say as much.
 int weight(char c) {
     if (c == '~') return -1;
     if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) return static_cast<unsigned char>(c);
-    return static_cast<unsigned char>(c) + 256;
+    return std::min<int>(static_cast<unsigned char>(c), 0x7f) + 256;
 }
 
 std::string_view take_digits(std::string_view &text) {
@@ -57,11 +58,11 @@ struct Parts {
     std::string_view epoch, upstream, revision;
 };
 
-// The epoch ends at the first colon, the revision begins after the last hyphen; without them they
-// are empty, which compares like "0".
+// The epoch is the number before the first colon, the revision begins after the last hyphen;
+// without them they are empty, which compares like "0".
 Parts split(std::string_view version) {
     Parts parts;
-    if (const auto colon = version.find(':'); colon != std::string_view::npos) {
+    if (const std::size_t colon = epoch_colon(version); colon != std::string_view::npos) {
         parts.epoch = version.substr(0, colon);
         version.remove_prefix(colon + 1);
     }
@@ -95,6 +96,14 @@ std::size_t prerelease_hyphen(std::string_view version) {
     const bool found = position + 1 < version.size() && version[position] == '-' &&
                        !is_digit(version[position + 1]) && version[position + 1] != '~';
     return found ? position : std::string_view::npos;
+}
+
+std::size_t epoch_colon(std::string_view version) {
+    const std::size_t colon = version.find(':');
+    return colon != std::string_view::npos &&
+                   std::ranges::all_of(version.substr(0, colon), is_digit)
+               ? colon
+               : std::string_view::npos;
 }
 
 std::strong_ordering compare_debian_versions(std::string_view a, std::string_view b) {

@@ -20,6 +20,9 @@ std::strong_ordering compare_debian_versions(std::string_view a, std::string_vie
 // The upstream part, for people: "1:0.8.0-2+b1" is "0.8.0".
 std::string upstream_version(std::string_view version);
 
+// The position of the colon that ends the epoch, npos when there is none.
+std::size_t epoch_colon(std::string_view version);
+
 // The position of the hyphen that begins a pre-release, npos when the version is none.
 std::size_t prerelease_hyphen(std::string_view version);
 

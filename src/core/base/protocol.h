@@ -48,6 +48,9 @@
 //    "control_file": "/abs/pg_control", "module": "/abs/pgx.so", "settings": [{"name", "value"}]}
 //   Starts a server that is thrown away with these settings, as far as libraries are loaded (preload_trial.h).
 //   result: {"loads": true} | {"loads": false, "message", "detail", "hint"}
+//
+// Request "report_sandbox": {"op": "report_sandbox"}
+//   Enters the sandbox (sandbox.h) and does nothing else.   result: {"system_calls": bool, "landlock_abi": n}
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 #include "core/base/version_key.h"
 
-#include <cctype>
+#include <algorithm>
 
 #include "core/base/debian_version.h"
 
@@ -14,22 +14,29 @@ constexpr char tilde = 1, end_of_piece = 2;
 
 char character_key(char character) {
     if (character == '~') return tilde;
-    unsigned char byte = static_cast<unsigned char>(character);
-    return static_cast<char>(std::isalpha(byte) ? byte : 0x80U | byte);
+    if ((character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z'))
+        return character;
+    return static_cast<char>(0x80U |
+                             std::min<unsigned>(static_cast<unsigned char>(character), 0x7f));
 }
 
 bool is_digit(char character) { return character >= '0' && character <= '9'; }
 
 // A number as its count of digits and the digits, leading zeros dropped, so that longer is larger.
+// A byte of 255 says that the count goes on in the next one.
 void append_number(std::string &key, std::string_view digits) {
     while (!digits.empty() && digits.front() == '0') digits.remove_prefix(1);
-    key.push_back(static_cast<char>(digits.size() < 255 ? digits.size() : 255));
+    std::size_t count = digits.size();
+    for (; count >= 255; count -= 255) key.push_back(static_cast<char>(255));
+    key.push_back(static_cast<char>(count));
     key.append(digits);
 }
 
 // Pieces of non-digits and digits in turn. The closing empty pair stands for the endless row of
 // empty pieces that a shorter version is compared with.
 void append_part(std::string &key, std::string_view part) {
+    // 0 is what is not there.
+    if (std::ranges::all_of(part, [](char c) { return c == '0'; })) part = {};
     while (!part.empty()) {
         while (!part.empty() && !is_digit(part.front())) {
             key.push_back(character_key(part.front()));
@@ -53,14 +60,12 @@ std::string debian_version_key(std::string_view text) {
         written[hyphen] = '~';
     std::string_view version = written;
     std::string key;
-    std::size_t colon = version.find(':');
+    const std::size_t colon = epoch_colon(version);
     append_number(key, colon == std::string_view::npos ? "" : version.substr(0, colon));
     if (colon != std::string_view::npos) version.remove_prefix(colon + 1);
     std::size_t hyphen = version.rfind('-');
     append_part(key, version.substr(0, hyphen));
-    // No revision equals revision "0", and both give the empty pair.
-    std::string_view revision = hyphen == std::string_view::npos ? "" : version.substr(hyphen + 1);
-    append_part(key, revision == "0" ? "" : revision);
+    append_part(key, hyphen == std::string_view::npos ? "" : version.substr(hyphen + 1));
     return key;
 }
 

@@ -21,7 +21,9 @@ constexpr std::array core_names{
     "libthread_db.so"};
 
 // Both lists end where there is nothing: what does not exist is not found.
-constexpr std::array linker_programs{"/usr/sbin/ldconfig", "/sbin/ldconfig"};
+// On Ubuntu "ldconfig" is a shell script around "ldconfig.real", and the sandbox has no shell.
+constexpr std::array linker_programs{"/usr/sbin/ldconfig.real", "/sbin/ldconfig.real",
+                                     "/usr/sbin/ldconfig", "/sbin/ldconfig"};
 constexpr std::array default_directories{"/lib64", "/usr/lib64", "/lib", "/usr/lib",
                                          "/usr/local/lib"};
 
@@ -76,7 +78,7 @@ HostLibraries HostLibraries::of_this_host(const std::string &server) {
     std::multimap<std::string, std::string> cache;
     for (const char *program : linker_programs) {
         if (!exists(program)) continue;
-        const auto printed = run_command(program, {"-p"});
+        const auto printed = run_confined(program, {"-p"});
         if (printed && printed->exit_status == 0) cache = parse_linker_cache(printed->output);
         break;
     }

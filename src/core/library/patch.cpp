@@ -60,7 +60,7 @@ Result<void> patch_elf(FileSystem &fs, const std::string &path, const std::strin
     }
     if (arguments.empty()) return {};
     arguments.push_back(path);
-    const CommandResult result = TRY(run_command("patchelf", arguments, {}, time_limit_s));
+    const CommandResult result = TRY(run_confined("patchelf", arguments, {}, {path}, time_limit_s));
     if (result.exit_status != 0) {
         std::string said = result.errors.substr(0, result.errors.find('\n'));
         return fail(ErrorCode::artifact_malformed, "could not adapt library \"" + name + "\"",

@@ -5,6 +5,7 @@
 #include <curl/curl.h>
 
 #include <algorithm>
+#include <charconv>
 #include <memory>
 #include <utility>
 
@@ -26,7 +27,27 @@ std::string part(CURLU *url, CURLUPart which, unsigned flags = 0) {
     return owned.get();
 }
 
+std::optional<std::uint16_t> port_number(const std::string &text) {
+    std::uint16_t port = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+    if (error != std::errc() || end != text.data() + text.size() || port == 0) return std::nullopt;
+    return port;
+}
+
 }  // namespace
+
+std::optional<std::uint16_t> proxy_port(const std::string &proxy) {
+    // What libcurl takes when nothing is said.
+    constexpr std::uint16_t standard_port = 1080, standard_https_port = 443;
+    const std::unique_ptr<CURLU, UrlFreer> parsed(curl_url());
+    const std::string text = proxy.find("://") == std::string::npos ? "http://" + proxy : proxy;
+    if (!parsed || curl_url_set(parsed.get(), CURLUPART_URL, text.c_str(),
+                                CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
+        return std::nullopt;
+    if (const std::string port = part(parsed.get(), CURLUPART_PORT); !port.empty())
+        return port_number(port);
+    return part(parsed.get(), CURLUPART_SCHEME) == "https" ? standard_https_port : standard_port;
+}
 
 Result<Address> parse_address(const std::string &url, std::string_view item) {
     const auto invalid = [&](std::string detail) {
@@ -53,6 +74,10 @@ Result<Address> parse_address(const std::string &url, std::string_view item) {
         address.host = part(parsed.get(), CURLUPART_HOST);
         if (const std::string port = part(parsed.get(), CURLUPART_PORT); !port.empty())
             address.host += ":" + port;
+        const std::optional<std::uint16_t> port =
+            port_number(part(parsed.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT));
+        if (!port) return invalid("Its port cannot be connected to.");
+        address.port = *port;
     }
     curl_url_set(parsed.get(), CURLUPART_USER, nullptr, 0);
     curl_url_set(parsed.get(), CURLUPART_PASSWORD, nullptr, 0);

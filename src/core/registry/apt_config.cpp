@@ -88,7 +88,7 @@ Result<std::string> run_apt_config(const std::string &program,
     if (program.empty())
         return fail(ErrorCode::no_registry, "this host has no apt configuration",
                     "The program \"apt-config\" was not found.");
-    CommandResult result = TRY(run_command(program, {"dump"}, environment));
+    CommandResult result = TRY(run_confined(program, {"dump"}, environment));
     if (result.exit_status != 0)
         return fail(ErrorCode::io, "could not read this host's apt configuration",
                     "The program \"" + program + "\" ended with status " +

@@ -214,7 +214,7 @@ Result<ExtensionNames> filter_contents(const std::string &path, std::string_view
             std::string_view package = packages.substr(at, end - at);
             package.remove_prefix(std::min(package.rfind('/') + 1, package.size()));
             at = end + 1;
-            if (!is_extension_package(package, postgres_major)) continue;
+            if (!is_valid_name(package) || !is_extension_package(package, postgres_major)) continue;
             if (is_script)
                 scripts[std::string(package)].emplace(name);
             else

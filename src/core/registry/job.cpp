@@ -258,10 +258,10 @@ Result<Job> read_job(const Json &request) {
     if (operation == "pack_sql") return Job(TRY(read_pack_sql(request)));
     if (operation == "read_key") return Job(ReadKeyJob{TRY(json_string(request, "public_key"))});
     if (operation == "try_preload") return Job(TRY(read_preload_trial(request)));
-    return wrong(
-        "op",
-        "must be \"refresh\", \"fetch\", \"describe_bundle\", \"pack_sql\", \"read_key\" or "
-        "\"try_preload\"");
+    if (operation == "report_sandbox") return Job(ReportSandboxJob{});
+    return wrong("op",
+                 "must be \"refresh\", \"fetch\", \"describe_bundle\", \"pack_sql\", \"read_key\", "
+                 "\"try_preload\" or \"report_sandbox\"");
 }
 
 std::vector<std::string> writable_directories(const Job &job) {
@@ -290,6 +290,9 @@ Result<Json> perform(const Job &job, const RegistryMaker &make, FileSystem &fs,
     if (const auto *key = std::get_if<ReadKeyJob>(&job)) return read_key(*key);
     if (const auto *trial = std::get_if<PreloadTrialJob>(&job))
         return try_preload(*trial, fs, reporter);
+    if (const auto *sandbox = std::get_if<ReportSandboxJob>(&job))
+        return Json{{"system_calls", sandbox->report.system_calls},
+                    {"landlock_abi", sandbox->report.landlock_abi}};
     return perform_fetch(std::get<FetchJob>(job), make, fs, reporter);
 }
 

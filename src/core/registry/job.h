@@ -18,6 +18,7 @@
 #include "core/bundle/bundle_job.h"
 #include "core/registry/preload_trial.h"
 #include "core/registry/registry.h"
+#include "core/registry/sandbox.h"
 
 namespace pgx {
 
@@ -31,8 +32,13 @@ struct FetchJob {
     std::vector<std::string> kinds;  // kinds[i] is the registry kind of request.artifacts[i]
 };
 
-using Job =
-    std::variant<RefreshJob, FetchJob, DescribeBundleJob, PackSqlJob, ReadKeyJob, PreloadTrialJob>;
+// Nothing but to enter the sandbox and tell what is in force.
+struct ReportSandboxJob {
+    SandboxReport report;  // set once the sandbox has been entered
+};
+
+using Job = std::variant<RefreshJob, FetchJob, DescribeBundleJob, PackSqlJob, ReadKeyJob,
+                         PreloadTrialJob, ReportSandboxJob>;
 
 // invalid_argument or invalid_name, naming the member, when the request is not as protocol.h
 // describes.

@@ -212,7 +212,7 @@ Verdict read_sqv_output(const CommandResult &result) {
 
 // Which of these options gpgv knows; old ones know none of the newer.
 bool supports_option(const std::string &program, std::string_view option) {
-    auto result = run_command(program, {"--dump-options"});
+    auto result = run_confined(program, {"--dump-options"});
     if (!result) return false;
     LineReader lines(result->output);
     for (std::string_view line; lines.next(line);)
@@ -411,7 +411,7 @@ Result<std::vector<std::string>> verify_signature(const ClearSigned &signed_text
             arguments.push_back("--assert-pubkey-algo=" + verifier.key_algorithms);
         arguments.insert(arguments.end(), {signature, text});
     }
-    CommandResult result = TRY(run_command(verifier.program, arguments, environment));
+    CommandResult result = TRY(run_confined(verifier.program, arguments, environment));
     Verdict verdict = verifier.kind == SignatureVerifier::Kind::sqv ? read_sqv_output(result)
                                                                     : read_gpgv_status(result.output);
     if (verdict.bad)

@@ -104,12 +104,15 @@ class Child {
 
 // Runs in the child. Only async-signal-safe calls; never returns. The descriptors are 3 or more.
 [[noreturn]] void become(const char *program, char *const *arguments, char *const *environment,
-                         pid_t parent, int output, int errors, int report) {
+                         pid_t parent, int output, int errors, int report,
+                         const OfflineSandbox *sandbox) {
     const auto give_up = [&report](int error_number) {
         [[maybe_unused]] const ssize_t written =
             ::write(report, &error_number, sizeof error_number);
         ::_exit(127);
     };
+    // While its descriptor is still there.
+    if (sandbox != nullptr && !sandbox->enter()) give_up(errno);
     const int null = ::open("/dev/null", O_RDONLY);
     if (null < 0 || ::dup2(null, 0) < 0 || ::dup2(output, 1) < 0 || ::dup2(errors, 2) < 0)
         give_up(errno);
@@ -183,6 +186,10 @@ bool collect(Child &child, Descriptor &output, Descriptor &errors, Clock::time_p
     }
 }
 
+Result<CommandResult> run(const std::string &program, const std::vector<std::string> &arguments,
+                          const std::vector<std::string> &environment, unsigned timeout_s,
+                          const OfflineSandbox *sandbox);
+
 }  // namespace
 
 std::string find_program(std::string_view program) {
@@ -197,6 +204,22 @@ std::string find_program(std::string_view program) {
 Result<CommandResult> run_command(const std::string &program,
                                   const std::vector<std::string> &arguments,
                                   const std::vector<std::string> &environment, unsigned timeout_s) {
+    return run(program, arguments, environment, timeout_s, nullptr);
+}
+
+Result<CommandResult> run_confined(const std::string &program,
+                                   const std::vector<std::string> &arguments,
+                                   const std::vector<std::string> &environment,
+                                   const std::vector<std::string> &writable, unsigned timeout_s) {
+    const OfflineSandbox sandbox = TRY(OfflineSandbox::prepare(writable));
+    return run(program, arguments, environment, timeout_s, &sandbox);
+}
+
+namespace {
+
+Result<CommandResult> run(const std::string &program, const std::vector<std::string> &arguments,
+                          const std::vector<std::string> &environment, unsigned timeout_s,
+                          const OfflineSandbox *sandbox) {
     const std::string doing = "could not run program \"" + program + "\"";
     const std::string path =
         program.find('/') == std::string::npos ? find_program(program) : program;
@@ -224,7 +247,7 @@ Result<CommandResult> run_command(const std::string &program,
     if (id < 0) return fail(system_error(doing, errno));
     if (id == 0)
         become(path.c_str(), argument_pointers.data(), environment_pointers.data(), parent,
-               output.writing.number(), errors.writing.number(), report.writing.number());
+               output.writing.number(), errors.writing.number(), report.writing.number(), sandbox);
     Child child(id);
     output.writing.close();
     errors.writing.close();
@@ -242,5 +265,7 @@ Result<CommandResult> run_command(const std::string &program,
                     doing + ": no answer within " + std::to_string(timeout_s) + " s");
     return result;
 }
+
+}  // namespace
 
 }  // namespace pgx

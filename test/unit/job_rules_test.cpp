@@ -1,0 +1,223 @@
+// job_rules_test.cpp - what follows from a request and the host's configuration, and that it holds
+// from inside.
+#include "core/registry/job_rules.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "core/registry/subprocess.h"
+#include "temporary_directory.h"
+
+namespace pgx {
+namespace {
+
+class JobRules : public testing::Test {
+   protected:
+    TemporaryDirectory directory;
+    AptHost host;
+
+    void SetUp() override {
+        ASSERT_EQ(::mkdir((directory / "cache").c_str(), 0700), 0);
+        host.now = [] { return std::int64_t{0}; };
+    }
+
+    Job job(const Json &request) {
+        Result<Job> read = read_job(request);
+        if (read) return *read;
+        ADD_FAILURE() << read.error().message;
+        return ReadKeyJob{};
+    }
+    Json platform() const { return {{"postgres_major", 18}, {"architecture", "amd64"}}; }
+    Json refresh(const std::string &kind, const std::string &source) const {
+        return {{"op", "refresh"},
+                {"cache", directory / "cache"},
+                {"platform", platform()},
+                {"registry", {{"name", "r"}, {"kind", kind}, {"source", source}}}};
+    }
+    Json fetch(const std::string &kind, const std::string &source, const std::string &url) const {
+        return {{"op", "fetch"},
+                {"cache", directory / "cache"},
+                {"staging", directory / "cache"},
+                {"platform", platform()},
+                {"server", "/opt/pg/bin/postgres"},
+                {"artifacts",
+                 {{{"package", "a"},
+                   {"version", "1"},
+                   {"registry", "r"},
+                   {"kind", kind},
+                   {"source", source},
+                   {"url", url},
+                   {"size", 1},
+                   {"sha256", std::string(64, '0')}}}}};
+    }
+    SandboxRules rules_for(const Json &request) {
+        return rules(job(request), host, real_file_system());
+    }
+};
+
+bool reads(const SandboxRules &rules, const std::string &path) {
+    return rules.readable && std::ranges::find(*rules.readable, path) != rules.readable->end();
+}
+
+using Ports = std::set<std::uint16_t>;
+
+TEST_F(JobRules, PortsOfARegistry) {
+    struct {
+        const char *kind, *source;
+        Ports ports;
+    } const cases[] = {
+        {"pgx", "https://example.org/registry", {53, 443}},
+        {"pgx", "http://127.0.0.1:8080/registry", {53, 443, 8080}},
+        {"pgx", "file:///srv/registry", {}},
+        {"apt", "deb http://example.org/debian trixie main", {53, 80, 443}},
+        {"apt", "deb [trusted=no] https://example.org:8443/debian trixie main", {53, 443, 8443}},
+        {"apt", "deb nonsense", {}},
+        {"pgx", "gopher://example.org/", {}},
+    };
+    for (const auto &c : cases)
+        EXPECT_EQ(rules_for(refresh(c.kind, c.source)).ports, c.ports) << c.source;
+}
+
+TEST_F(JobRules, PortsOfProxies) {
+    host.http_proxy = "http://proxy.example.org:3128";
+    host.no_proxy = "direct.example.org";
+    EXPECT_EQ(rules_for(refresh("pgx", "http://example.org/")).ports, (Ports{53, 80, 443, 3128}));
+    EXPECT_EQ(rules_for(refresh("pgx", "http://direct.example.org/")).ports, (Ports{53, 80, 443}));
+}
+
+TEST_F(JobRules, FilesOfLocalRegistriesAndKeyrings) {
+    EXPECT_TRUE(reads(rules_for(refresh("pgx", "file:///srv/a%20b")), "/srv/a b"));
+    const SandboxRules apt =
+        rules_for(refresh("apt", "deb [signed-by=/home/u/key.gpg] file:///srv/mirror trixie main"));
+    EXPECT_TRUE(reads(apt, "/home/u/key.gpg"));
+    EXPECT_TRUE(reads(apt, "/srv/mirror/"));
+    EXPECT_FALSE(reads(apt, "/home/u"));
+    EXPECT_TRUE(
+        reads(rules_for(refresh("apt", "deb copy:/srv/mirror trixie main")), "/srv/mirror/"));
+    EXPECT_TRUE(reads(rules_for(fetch("apt", "deb file:/srv/m x main", "file:/srv/pool/a.deb")),
+                      "/srv/m/"));
+    EXPECT_TRUE(reads(rules_for(fetch("pgx", "", "file:///srv/pool/a.deb")), "/srv/pool/a.deb"));
+}
+
+TEST_F(JobRules, FollowTheHostsConfiguration) {
+    directory.put("apt-config",
+                  "#!/bin/sh\n"
+                  "echo 'Dir \"/\";'\n"
+                  "echo 'Dir::Etc \"somewhere/apt\";'\n"
+                  "echo 'Dir::Etc::sourcelist \"" +
+                      (directory / "sources.list") +
+                      "\";'\n"
+                      "echo 'Dir::Etc::trustedparts \"/keys\";'\n"
+                      "echo 'Acquire::http::Proxy \"http://proxy:999\";'\n"
+                      "echo 'Acquire::https::CAInfo \"/own/ca.pem\";'\n"
+                      "echo 'APT::Key::GPGVCommand \"/own/gpgv\";'\n");
+    ASSERT_EQ(::chmod((directory / "apt-config").c_str(), 0700), 0);
+    directory.put("sources.list", "deb https://example.org:444/debian trixie main\n");
+    host.apt_config = directory / "apt-config";
+    host.environment = {"APT_CONFIG=/own/apt.conf"};
+    const SandboxRules found = rules_for(refresh("apt", ""));
+    for (const char *path : {"/somewhere/apt", "/keys", "/own/ca.pem", "/own/apt.conf"})
+        EXPECT_TRUE(reads(found, path)) << path;
+    EXPECT_TRUE(reads(found, directory / "sources.list"));
+    EXPECT_EQ(found.ports, (Ports{53, 443, 444, 999}));
+    for (const std::string &program : {std::string("/own/gpgv"), host.apt_config})
+        EXPECT_NE(std::ranges::find(*found.programs, program), found.programs->end()) << program;
+}
+
+TEST_F(JobRules, LibrariesAreForFetchingOnly) {
+    const SandboxRules fetching = rules_for(fetch("pgx", "", "https://example.org/a"));
+    EXPECT_TRUE(reads(fetching, "/opt/pg/lib"));
+    EXPECT_TRUE(reads(fetching, "/opt/pg/bin/postgres"));
+    EXPECT_FALSE(reads(fetching, "/opt/pg"));
+    EXPECT_FALSE(reads(rules_for(refresh("pgx", "https://example.org/")), "/opt/pg/lib"));
+    const std::string patchelf = find_program("patchelf");
+    EXPECT_EQ(std::ranges::count(*fetching.programs, patchelf), patchelf.empty() ? 0 : 1);
+}
+
+TEST_F(JobRules, WhatNeedsNoNetworkHasNone) {
+    for (const Json &request :
+         {Json{{"op", "read_key"}, {"public_key", "x"}}, Json{{"op", "report_sandbox"}},
+          Json{{"op", "describe_bundle"}, {"platform", platform()}, {"path", directory / "b"}}}) {
+        const SandboxRules found = rules_for(request);
+        EXPECT_EQ(found.ports, Ports{}) << request;
+        EXPECT_LE(found.programs->size(), 1U) << request;  // the dynamic linker
+    }
+}
+
+TEST_F(JobRules, AServerOnTrialIsOffline) {
+    const Json request{{"op", "try_preload"},      {"platform", platform()}, {"directory", "/d"},
+                       {"program", "/p"},          {"control_file", "/c"},   {"module", "/m"},
+                       {"settings", Json::array()}};
+    const SandboxRules found = rules_for(request);
+    EXPECT_EQ(found.ports, Ports{});
+    EXPECT_FALSE(found.readable);
+    EXPECT_FALSE(found.programs);
+    EXPECT_EQ(system_calls(job(request)), SystemCalls::server);
+    EXPECT_EQ(system_calls(job(refresh("pgx", "https://example.org/"))), SystemCalls::helper);
+}
+
+TEST_F(JobRules, NeverWholeTreesThatHoldDataOrSecrets) {
+    for (const Json &request : {refresh("apt", ""), refresh("pgx", "https://example.org/"),
+                                fetch("apt", "", "https://example.org/a")})
+        for (const std::string &path : *rules_for(request).readable)
+            for (const char *never :
+                 {"/", "/etc", "/etc/ssl", "/usr", "/usr/local", "/usr/bin", "/bin", "/var",
+                  "/var/lib", "/home", "/root", "/tmp", "/run", "/proc", "/dev", "/opt"})
+                EXPECT_NE(path, never);
+}
+
+TEST_F(JobRules, LinkerDirectories) {
+    ASSERT_EQ(::mkdir((directory / "d").c_str(), 0700), 0);
+    directory.put("conf",
+                  "# comment\n/opt/a/lib # more\n\ninclude d/*.conf\nhwcap 1 x\n  /opt/c\n");
+    directory.put("d/1.conf", "/opt/b\n");
+    directory.put("d/2.conf", "include " + (directory / "conf") + "\nrelative\n");
+    std::vector<std::string> found = linker_directories(directory / "conf", real_file_system());
+    ASSERT_GE(found.size(), 3U);
+    EXPECT_LT(found.size(), 100U) << "a file that includes itself comes to an end";
+    EXPECT_EQ(found[0], "/opt/a/lib");
+    EXPECT_EQ(found[1], "/opt/b");
+    EXPECT_EQ(std::ranges::count(found, "relative"), 0);
+    EXPECT_TRUE(linker_directories(directory / "none", real_file_system()).empty());
+}
+
+// What a helper that was taken over could do, in the sandbox of a real request.
+TEST_F(JobRules, HoldFromInside) {
+    if (landlock_abi() == 0) GTEST_SKIP() << "this kernel has no Landlock, so nothing is denied";
+    directory.put("data", "secret");
+    directory.put("key.gpg", "key");
+    const Job refreshing = job(refresh("apt", "deb [signed-by=" + (directory / "key.gpg") +
+                                                  "] http://example.org/debian trixie main"));
+    const auto can_read = [](const std::string &path) {
+        const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+        if (file >= 0) ::close(file);
+        return file >= 0;
+    };
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+        const auto first = enter_sandbox(first_rules(refreshing), system_calls(refreshing));
+        const auto second = narrow_sandbox(rules(refreshing, host, real_file_system()));
+        if (!first || !second) ::_exit(1);
+        if (can_read(directory / "data")) ::_exit(2);
+        if (!can_read(directory / "key.gpg")) ::_exit(3);
+        if (!can_read("/etc/passwd")) ::_exit(4);
+        if (can_read("/usr/bin/env") || can_read("/proc/1/status")) ::_exit(5);
+        if (!can_read("/proc/self/exe")) ::_exit(6);
+        if (run_command("sh", {"-c", "exit 0"})) ::_exit(7);
+        if (::access((directory / "data").c_str(), F_OK) != 0) ::_exit(8);
+        ::_exit(0);
+    }
+    int status = -1;
+    ::waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0) << "exit status " << WEXITSTATUS(status);
+}
+
+}  // namespace
+}  // namespace pgx
