@@ -4,6 +4,7 @@
 #   make check             build, set up a test environment if this machine cannot test, run all tests
 #   make demo | psql       install real extensions on a server of its own | open psql on that server
 #   make bench | torture   measure | long crash and concurrency runs
+#   make fuzz SECONDS=60   every fuzzer for so long | make sanitize: the unit tests with ASan and UBSan
 #   make format            clang-format over all C++
 #
 # Two builds meet here. CMake builds what needs no PostgreSQL (the core, the helper program, unit tests);
@@ -11,13 +12,15 @@
 # included only for goals that need it, because check, demo and the rest must work on a machine without
 # PostgreSQL 18, and because PGXS has a goal "check" of its own.
 
-dispatched := check demo psql bench torture corpus format
+dispatched := check demo psql bench torture corpus fuzz sanitize format
 
 ifneq ($(filter $(dispatched),$(MAKECMDGOALS)),)
 
 .PHONY: $(dispatched) all install uninstall clean
-check demo bench torture corpus:
+check demo bench torture corpus sanitize:
 	@test/env/run test/$@/run
+fuzz:
+	@test/env/run test/fuzz/run $(or $(SECONDS),60) $(TARGETS)
 psql:
 	@test/env/run test/demo/psql
 # The host's own clang-format is good enough, and the environment has one if the host has none.

@@ -39,6 +39,40 @@ TEST(VersionKey, OrdersAsTheComparisonDoes) {
                 << "\"" << a << "\" and \"" << b << "\"";
 }
 
+// A fuzzer found them: no valid versions, but keys are made of whatever a list says.
+TEST(VersionKey, OrdersWhatIsNoVersionToo) {
+    const std::vector<std::string> all = {"",
+                                          "~1:2",
+                                          "a:1",
+                                          ":1",
+                                          "1:1:1",
+                                          "1",
+                                          "1-00",
+                                          "1-0",
+                                          "00",
+                                          "0",
+                                          "1-00a",
+                                          "1-a00",
+                                          "1+",
+                                          "1\xc7",
+                                          "1\xab",
+                                          "1\x7f",
+                                          "1\x7f\x80",
+                                          "1\x01",
+                                          "1 ",
+                                          "1." + std::string(254, '9'),
+                                          "1." + std::string(255, '9'),
+                                          "1." + std::string(256, '9'),
+                                          "1." + std::string(255, '8'),
+                                          "1." + std::string(511, '1'),
+                                          "1." + std::string(510, '9')};
+    for (const std::string &a : all)
+        for (const std::string &b : all)
+            EXPECT_EQ(sign(debian_version_key(a) <=> debian_version_key(b)),
+                      sign(compare_debian_versions(a, b)))
+                << "\"" << a << "\" and \"" << b << "\"";
+}
+
 TEST(VersionKey, NumbersOfAnyLengthKeepTheirOrder) {
     EXPECT_LT(debian_version_key("1." + std::string(40, '9')),
               debian_version_key("1.1" + std::string(40, '0')));
