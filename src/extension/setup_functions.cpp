@@ -22,13 +22,19 @@ namespace {
 
 // CREATE EXTENSION takes a schema that is there already, whoever has made it. Its owner, and what
 // others have put into it, would then be among functions that run with the owner's rights and call
-// each other by name.
+// each other by name.  What DROP EXTENSION has left of an earlier one is a superuser's, and others
+// may only look.
 Result<void> check_schema_is_new() {
     for (const pg::Row &row :
          pg::query("SELECT pg_catalog.pg_get_userbyid(n.nspowner) FROM pg_catalog.pg_namespace AS n"
                    " WHERE n.nspname OPERATOR(pg_catalog.=) 'pgx' AND ("
-                   "  n.nspacl IS NOT NULL OR pg_catalog.pg_get_userbyid(n.nspowner)"
-                   "    OPERATOR(pg_catalog.<>) current_user OR EXISTS ("
+                   "  NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS r"
+                   "    WHERE r.oid OPERATOR(pg_catalog.=) n.nspowner AND (r.rolsuper"
+                   "       OR r.rolname OPERATOR(pg_catalog.=) current_user))"
+                   "  OR EXISTS (SELECT FROM pg_catalog.aclexplode(n.nspacl) AS a"
+                   "    WHERE a.grantee OPERATOR(pg_catalog.<>) n.nspowner"
+                   "      AND a.privilege_type OPERATOR(pg_catalog.=) 'CREATE')"
+                   "  OR EXISTS ("
                    "   SELECT FROM pg_catalog.pg_depend AS d"
                    "    WHERE d.refclassid OPERATOR(pg_catalog.=) "
                    "          'pg_catalog.pg_namespace'::pg_catalog.regclass"
