@@ -122,6 +122,7 @@ TEST(AptIndex, Contents) {
         "postgis--3.6.sql postgresql-18-two\n" + base + "bare-2.control postgresql-18-two\n" + base +
         "own-2.control postgresql-18-two\n" + base + "own-2--1.sql postgresql-18-two\n" + base + "own--1.sql postgresql-18-two\n" + base +
         "sub/x.control postgresql-18-two\n" + base + "with blank.control postgresql-18-two\n" + base +
+        "evil.control database/postgresql-18-e\x01\n" + base + "evil.control postgresql-18-" + std::string(100, 'e') + "\n" + base +
         "core.control database/postgresql-18\nusr/share/postgresql/17/extension/old.control database/postgresql-17-old\n" + base + "odd.control\n";
     for (const char *compression : {"", "gz", "xz", "zst"}) {
         auto names = filter_contents(directory.put("Contents", compressed(content, compression)), compression, 18);

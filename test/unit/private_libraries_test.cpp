@@ -369,7 +369,10 @@ TEST_F(PrivateLibrariesTest, WhatAModuleOpensByNameComesAlong) {
     EXPECT_NE(std::ranges::find(paths, "lib/postgresql-18-thing/lib/libmysqlclient.so"),
               paths.end());
     EXPECT_EQ(paths.size(), 3U);
+#ifndef __SANITIZE_ADDRESS__  // whose dlopen() stands between, and searches where the test's own
+                              // libraries are
     EXPECT_EQ(ask("ask", "mysql_fdw.so"), 9);
+#endif
     // Again from the record, and on a host that has it.
     const Receipt first = receipt_;
     const std::string original = directory_.get("build/mysql_fdw.so");
