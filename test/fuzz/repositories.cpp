@@ -56,7 +56,7 @@ void clear_signed(std::string_view input) {
     if (const auto split = split_clear_signed(input)) {
         require(split->signature.starts_with("-----BEGIN PGP SIGNATURE-----\n"),
                 "the signature is one");
-        require(split->signature.find("-----BEGIN PGP SIGNED") == std::string::npos,
+        require(split->signature.find("\n-----BEGIN PGP SIGNED") == std::string::npos,
                 "and nothing else");
         require(check_detached_signature(split->signature).has_value(), "and would do alone");
         // What is believed to be signed, as a clear-signed text again, is the same.

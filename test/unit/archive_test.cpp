@@ -208,6 +208,10 @@ std::vector<UnsafeCase> unsafe_cases() {
     add("link", TarBuilder().symlink("../x", "y"), unsafe, "Its name leaves");
     add("no name", TarBuilder().file(""), unsafe, "");
     add("dot", TarBuilder().file("."), unsafe, "has no name");
+    // A fuzzer found these: the root as a link to somewhere else.
+    add("the root as a link", TarBuilder().symlink("./", "usr"), unsafe, "has no name");
+    add("the root as a hard link", TarBuilder().file("a").hard_link(".", "a"), unsafe,
+        "has no name");
     add("long absolute name", TarBuilder().file("/" + std::string(300, 'x')), unsafe,
         "Its name is absolute");
     add("hard link out", TarBuilder().file("a").hard_link("b", "../a"), unsafe, "Its name leaves");

@@ -65,7 +65,11 @@ Result<ArchiveEntry> ArchiveContext::convert(struct archive_entry *entry) const 
     if (std::strlen(name) > longest_path) return unsafe("An entry has a name that is too long.");
     result.path = TRY(cleaned(name));
     const la_int64_t size = archive_entry_size(entry);
-    if (const char *hard_link = archive_entry_hardlink(entry); hard_link != nullptr) {
+    const char *hard_link = archive_entry_hardlink(entry);
+    // The archive's root is a directory, and no link to another one.
+    if (result.path.empty() && (hard_link != nullptr || archive_entry_filetype(entry) != AE_IFDIR))
+        return unsafe(result, "has no name.");
+    if (hard_link != nullptr) {
         if (size > 0) return unsafe(result, "is a hard link with content.");
         result.type = ArchiveEntry::Type::hard_link;
         result.target = TRY(cleaned(hard_link));
@@ -90,7 +94,6 @@ Result<ArchiveEntry> ArchiveContext::convert(struct archive_entry *entry) const 
         default:
             return unsafe(result, "is a device, a FIFO, a socket or something unknown.");
     }
-    if (result.path.empty()) return unsafe(result, "has no name.");
     if (archive_entry_sparse_count(entry) > 0) return unsafe(result, "is a sparse file.");
     if (size < 0 || static_cast<std::uint64_t>(size) > limits.file)
         return unsafe(result, "is too large.");
