@@ -1,5 +1,5 @@
 // fuzz_replay_test.cpp - the fuzz targets over their seeds, over the same a little damaged, and
-// over everything that a fuzzer has ever found (test/fuzz/regressions/<target>/...).
+// over what fuzzers have found (test/fuzz/regressions/<target>/...).
 //
 // What takes hours to find takes a moment to try again, without libFuzzer and with any compiler.
 #include <gtest/gtest.h>
