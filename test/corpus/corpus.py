@@ -145,7 +145,7 @@ class Corpus:
                 if not entry["answered"]:
                     entry["why"] = f'"{query}" gives "{answer}"'
         except Problem as found:
-            entry["why"] = str(found)
+            entry["why"] = re.sub(r"/[^\s\"]*/(?=[^/\s\"]+\.so)", "", str(found))
         finally:
             try:
                 cluster.sql(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)', seconds=30)
@@ -173,7 +173,7 @@ class Corpus:
 
     def second_round(self) -> None:
         """What breaks something that was installed before it, in a cluster without that."""
-        apart = [package for package, why in self.results["packages"].items() if "cannot be installed together" in why]
+        apart = [package for package, why in self.results["packages"].items() if "versions that fit together" in why]
         if not apart:
             return
         cluster = Cluster("second")

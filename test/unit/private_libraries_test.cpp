@@ -184,6 +184,26 @@ TEST_F(PrivateLibrariesTest, AChainComesAlong) {
     EXPECT_EQ(ask(), 42);
 }
 
+TEST_F(PrivateLibrariesTest, WhatTheServersProgramDefinesKeepsItsName) {
+    make_chain();
+    library("program", "int low(void) { return 1; }\n");
+    programs_ = {directory_ / "build/program"};
+    ASSERT_TRUE(run());
+    bool upper = false, lower = false;
+    for (const ReceiptFile &file : receipt_.files) {
+        const auto table =
+            read_dynamic_table(directory_ / ("package/" + file.path), file.path, Symbols::read);
+        ASSERT_TRUE(table);
+        for (const DynamicSymbol &symbol : table->symbols) {
+            EXPECT_FALSE(symbol.name.starts_with("low_pgx")) << file.path;
+            upper = upper || symbol.name.starts_with("up_pgx");
+            lower = lower || symbol.name == "low";
+        }
+    }
+    EXPECT_TRUE(upper);
+    EXPECT_TRUE(lower);
+}
+
 TEST_F(PrivateLibrariesTest, TheSameAgainFromTheRecordAlone) {
     make_chain();
     ASSERT_TRUE(run());

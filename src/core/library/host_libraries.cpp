@@ -124,6 +124,9 @@ const std::set<std::string> &HostLibraries::versions(const std::string &path) {
 }
 
 void HostLibraries::load(const std::string &program) {
+    if (const auto own = read_dynamic_table(program, program, Symbols::read))
+        for (const DynamicSymbol &symbol : own->symbols)
+            if (symbol.defined) program_symbols_.insert(symbol.name);
     std::vector<std::string> pending{program};
     while (!pending.empty()) {
         const DynamicTable *loading = table(pending.back());

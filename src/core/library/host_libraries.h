@@ -47,6 +47,12 @@ class HostLibraries {
     // Whether the server's program has loaded it, directly or not.
     bool is_loaded(const std::string &soname) const { return loaded_.contains(soname); }
 
+    // Whether the server's program itself defines this symbol. Modules, and libraries too, then get
+    // the program's, whatever else defines it.
+    bool is_of_program(const std::string &symbol) const {
+        return program_symbols_.contains(symbol);
+    }
+
     // The versions of symbols that the library at this path defines; empty when it has none.
     const std::set<std::string> &versions(const std::string &path);
 
@@ -62,6 +68,7 @@ class HostLibraries {
     unsigned machine_, bits_;
     bool server_only_ = false;
     std::map<std::string, std::string> loaded_;  // soname to path
+    std::set<std::string> program_symbols_;
     std::map<std::string, std::optional<DynamicTable>> tables_;
 };
 

@@ -343,8 +343,8 @@ class Bringer {
         for (const Object &object : objects_)
             if (object.file == nullptr) digests[object.name] = object.sha256;
         Sha256 digest;
-        // "1" is for the rules by which files are changed.
-        digest.update("1\n" + receipt_.package + "\n");
+        // "2" is for the rules by which files are changed.
+        digest.update("2\n" + receipt_.package + "\n");
         for (const auto &[name, sha256] : digests) digest.update(name + " " + sha256 + "\n");
         tag_ = TRY(digest.finish()).substr(0, 8);
         for (auto &[soname, name] : private_) name = private_name(soname, tag_);
@@ -353,13 +353,15 @@ class Bringer {
         return {};
     }
 
-    // The symbols that get private names: all that private libraries define, apart from what a
-    // module defines itself and would have used instead.
+    // The symbols that get private names: all that private libraries define, apart from what the
+    // server's program or a module defines itself and would have been used instead (libpcp has an
+    // errstart() of its own).
     void choose_symbols() {
         for (const Object &object : objects_)
             if (object.file == nullptr && object.opened_as.empty())
                 for (const DynamicSymbol &symbol : object.table.symbols)
-                    if (symbol.defined && symbol.name != "_init" && symbol.name != "_fini")
+                    if (symbol.defined && symbol.name != "_init" && symbol.name != "_fini" &&
+                        !host_.is_of_program(symbol.name))
                         symbols_.insert(symbol.name);
         for (const Object &object : objects_)
             if (object.file != nullptr)
