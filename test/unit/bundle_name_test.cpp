@@ -59,6 +59,7 @@ TEST(BundleNameTest, Refused) {
         {"semver-0.40.0+pg1000-any.trunk", "major"},
         {"semver-0.40.0+pg18x-any.trunk", "major"},
         {"semver-0.40.0+pg18-any-amd64.trunk", "says more"},
+        {"semver-0.40.0+pg18-any-.trunk", "empty"},
         {"semver-0.40.0+pg18-any-1.0-amd64.trunk", "says more"},
         {"semver-0.40.0+pg18-linux.trunk", "system-version"},
         {"semver-0.40.0+pg18-linux-x86_64.trunk", "system-version"},

@@ -111,6 +111,9 @@ Result<BundleName> parse_bundle_folder_name(std::string_view folder_name) {
     if (parts.size() == 4 && name.libc.empty())
         return malformed(folder_name, "The version of its system is empty.");
     if (const char *reason = flaw(name)) return malformed(folder_name, reason);
+    // "any-" says no more than "any", but would not come out as it was.
+    if (parts.size() > 2 && name.architecture.empty())
+        return malformed(folder_name, "Its architecture is empty.");
     return name;
 }
 
