@@ -22,7 +22,8 @@ std::vector<std::string> versions() {
          {"1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-rc.1", "1.0.0-1", "1.0.0-~a"})
         all.push_back(semantic);
     for (const char *upstream : {"1", "1.0", "1~rc1", "0.40.0", "2.10"})
-        for (const char *revision : {"0", "1", "2", "10", "1+b1", "1~bpo12+1", "1.1", "1.pgdg12+1"})
+        for (const char *revision :
+             {"0", "1", "2", "10", "1+b1", "1~bpo12+1", "0~exp1", "0+b1", "1.1", "1.pgdg12+1"})
             for (const char *epoch : {"", "0:", "1:", "2:"})
                 all.push_back(std::string(epoch) + upstream + "-" + revision);
     return all;
@@ -51,6 +52,12 @@ TEST(VersionKey, OrdersWhatIsNoVersionToo) {
                                           "1-0",
                                           "00",
                                           "0",
+                                          "0-0~a",
+                                          "0~a",
+                                          "0\x11"
+                                          "0",
+                                          "-.0",
+                                          "1-0~",
                                           "1-00a",
                                           "1-a00",
                                           "1+",

@@ -35,8 +35,8 @@ void append_number(std::string &key, std::string_view digits) {
 // Pieces of non-digits and digits in turn. The closing empty pair stands for the endless row of
 // empty pieces that a shorter version is compared with.
 void append_part(std::string &key, std::string_view part) {
-    // 0 is what is not there.
-    if (std::ranges::all_of(part, [](char c) { return c == '0'; })) part = {};
+    // What is not there is 0, and has to look like it: "~" may follow a 0 as well.
+    if (std::ranges::all_of(part, [](char c) { return c == '0'; })) part = "0";
     while (!part.empty()) {
         while (!part.empty() && !is_digit(part.front())) {
             key.push_back(character_key(part.front()));
