@@ -4,7 +4,7 @@
 #   make check             build, set up a test environment if this machine cannot test, run all tests
 #   make demo | psql       install real extensions on a server of its own | open psql on that server
 #   make bench | torture   measure | long crash and concurrency runs
-#   make fuzz SECONDS=60   every fuzzer for so long | make sanitize: the unit tests with ASan and UBSan
+#   make fuzz SECONDS=60   every fuzzer for so long | make sanitize: the tests with ASan and UBSan
 #   make format            clang-format over all C++
 #
 # Two builds meet here. CMake builds what needs no PostgreSQL (the core, the helper program, unit tests);

@@ -124,7 +124,7 @@ subtest 'a library is replaced while it is used' => sub {
     $server->sql('CREATE EXTENSION engine');
     my $script = PostgreSQL::Test::Utils::tempdir . '/use.sql';
     append_to_file($script, "SELECT engine_answer();\n");
-    my $seconds = $torture ? 60 : 8;
+    my $seconds = $torture ? 60 : $ENV{PGX_TEST_SLOW} ? 40 : 8;
     # sessions that stay, and sessions that begin anew and so load what is there now
     my @pgbench = map {
         my ($clients, @options) = @$_;

@@ -29,7 +29,7 @@ system_or_bail('gcc', '-shared', '-fPIC', '-O1', '-o', "$work/stalling.so", "$ch
 my $web = PgxWeb->new;
 my $server;
 {
-    local $ENV{LD_PRELOAD} = "$work/failing.so";
+    local $ENV{LD_PRELOAD} = join ':', "$work/failing.so", $ENV{LD_PRELOAD} // ();
     $server = PgxTest->new('attacked', streaming => 1);
 }
 my $node = $server->node;
@@ -181,7 +181,7 @@ my $helper = "$work/helper";
 append_to_file($helper, qq{#!/bin/sh
 phase=\$(cat $work/phase)
 [ -n "\$phase" ] || exec $ENV{PGX_HELPER} "\$@"
-exec env LD_PRELOAD=$work/stalling.so PGX_TEST_STALL="\$phase" $ENV{PGX_HELPER} "\$@"
+exec env LD_PRELOAD="$work/stalling.so\${LD_PRELOAD:+:\$LD_PRELOAD}" PGX_TEST_STALL="\$phase" $ENV{PGX_HELPER} "\$@"
 });
 chmod 0755, $helper;
 
