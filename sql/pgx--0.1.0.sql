@@ -45,6 +45,8 @@ CREATE TABLE pgx.registry_headers (
     registry text PRIMARY KEY REFERENCES pgx.registries ON DELETE CASCADE ON UPDATE CASCADE,
     headers  jsonb NOT NULL
 );
+-- Without a policy nobody but the owner reads it, not even members of pg_read_all_data.
+ALTER TABLE pgx.registry_headers ENABLE ROW LEVEL SECURITY;
 COMMENT ON TABLE pgx.registry_headers IS 'HTTP headers with the secrets of private registries';
 
 CREATE TABLE pgx.registry_parts (
@@ -119,7 +121,7 @@ COMMENT ON COLUMN pgx.stored_bundles.release IS 'its row in pgx.releases';
 COMMENT ON COLUMN pgx.stored_bundles.sql IS 'the version and scripts, by file name, that pgx.install_sql() was given';
 
 CREATE TABLE pgx.allowances (
-    role       text NOT NULL,
+    role       regrole NOT NULL,
     packages   text NOT NULL,
     registries text[],
     trusted    boolean NOT NULL,
@@ -130,6 +132,7 @@ CREATE TABLE pgx.allowances (
     PRIMARY KEY (role, packages)
 );
 COMMENT ON TABLE pgx.allowances IS 'what roles that are not superusers may install and change, besides EXECUTE on the functions';
+COMMENT ON COLUMN pgx.allowances.role IS 'who keeps it when renamed; one that was dropped leaves a number, and whoever is called so later has nothing of it';
 COMMENT ON COLUMN pgx.allowances.packages IS 'a pattern of names, with * and ?';
 COMMENT ON COLUMN pgx.allowances.registries IS 'only from these; null: from all';
 

@@ -271,6 +271,16 @@ void subtransaction_callback(SubXactEvent event, SubTransactionId id, SubTransac
 // The worker's side
 //
 
+// What the database's owner has set for its sessions is not meant for this one: it would let him
+// keep others from looking, and refusals from being recorded.
+void leave_out_settings(Ending ending) {
+    for (const char *timeout : {"transaction_timeout", "idle_in_transaction_session_timeout"})
+        SetConfigOption(timeout, "0", PGC_USERSET, PGC_S_SESSION);
+    if (ending == Ending::with_ours) return;  // done as and for the caller
+    SetConfigOption("lock_timeout", "0", PGC_USERSET, PGC_S_SESSION);
+    SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_SESSION);
+}
+
 // The first column of the first row, null when there is none. Plain C.
 const char *execute_statement(const char *statement) {
     SetCurrentStatementStartTimestamp();
@@ -435,6 +445,7 @@ void pgx_database_session_main(Datum argument) {
         header->database, header->role,
         BGWORKER_BYPASS_ROLELOGINCHECK |
             (header->ending == Ending::with_ours ? 0 : BGWORKER_BYPASS_ALLOWCONN));
+    leave_out_settings(header->ending);
     pg::guarded(
         "could not work for another database",
         [](void *data) {

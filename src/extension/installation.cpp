@@ -75,7 +75,7 @@ Result<Plan> prepare(const std::vector<Wish> &wishes, Policy &policy, const Dire
             registry_needed || wish.version || wish.registry ||
             (!find_installed(wish.name) && !TRY(server_extension_directory(wish.name)));
     }
-    if (registry_needed) TRY(ensure_refreshed(progress, registries));
+    if (registry_needed) TRY(ensure_refreshed(progress, policy, registries));
     return make_plan(wishes, layout, progress, policy);
 }
 
@@ -107,6 +107,7 @@ Result<void> place(Plan &plan, const char *action, Policy &policy, const Directo
     // of the transaction.
     progress.report("lock", "", 0, 0);
     take_cluster_lock();
+    TRY(policy.check_plan(plan));  // what was allowed may have been taken back while we waited
     TRY(recover(layout));
     for (const Satisfied &satisfied : plan.satisfied)
         if (satisfied.by == Satisfied::By::installed && !find_installed(satisfied.package))

@@ -72,9 +72,12 @@ PGX_FUNCTION(pgx_repair) {
     const DirectoryLayout layout = directory_layout();
     const InstalledPackage installed =
         TRY(require_installed(pg::text_argument(fcinfo, 0).value_or("")));
-    TRY(Policy(rights, "pgx.repair()").check_installed(installed));
+    Policy policy(rights, "pgx.repair()");
+    TRY(policy.check_installed(installed));
+    TRY(policy.check_source(installed, installed.registry));
     TRY(ensure_set_up());
     take_cluster_lock();
+    TRY(policy.check_source(installed, installed.registry));
     TRY(recover(layout));
     std::vector<CheckedPackage> checked = TRY(check_files(installed.package, layout));
     if (!checked.empty() && checked[0].deviations.empty())

@@ -32,6 +32,7 @@ struct PlannedPackage {
     Release release;
     Receipt receipt;
     std::string required_by;                      // empty when a person asked for it
+    std::vector<std::string> asked_for_as;        // the names by which a person did
     std::string staged;                           // directory with share/ and lib/
     std::optional<std::string> previous_version;  // it is installed in this version now
     bool was_done = false;  // another session had installed it by the time that we had the lock

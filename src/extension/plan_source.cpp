@@ -119,14 +119,14 @@ Result<Wish> PlanSource::bound(const Wish &wish) {
 }
 
 Result<std::vector<Release>> PlanSource::releases_for(const Wish &wish, const Wish &its_bound) {
-    Result<std::vector<Release>> releases = find_releases(its_bound, progress_);
+    Result<std::vector<Release>> releases = find_releases(its_bound, progress_, policy_);
     if (releases) {
         number(*releases);
         return releases;
     }
     Error error = std::move(releases).error();
     if (its_bound.registry && !wish.registry)
-        if (const Result<std::vector<Release>> other = find_releases(wish, progress_))
+        if (const Result<std::vector<Release>> other = find_releases(wish, progress_, policy_))
             error.hint = "What is installed is from registry \"" + *its_bound.registry +
                          "\"; another one has it: pgx.install('" + wish.name +
                          (wish.version ? "', version => '" + *wish.version : "") +
@@ -216,7 +216,7 @@ Result<void> PlanSource::consider_installed(const Satisfied &satisfied) {
     for (const pg::Row &row :
          pg::query_latest(missing_requirements_query, {satisfied.package, satisfied.extension})) {
         if (TRY(server_extension_directory(*row[0]))) continue;
-        TRY(ensure_refreshed(progress_));
+        TRY(ensure_refreshed(progress_, policy_));
         TRY(consider({.name = *row[0], .required_by = row[1].value_or("")}));
     }
     return {};
@@ -282,8 +282,14 @@ Result<std::vector<PlannedPackage>> PlanSource::take_planned(
         std::erase_if(satisfied_, [&](const Satisfied &satisfied) {
             return satisfied.package == one->offer.package;
         });
-        PlannedPackage package{releases_[id], std::move(fetched.receipt), one->required_by,
-                               fetched.staged, std::nullopt};
+        PlannedPackage package{.release = releases_[id],
+                               .receipt = std::move(fetched.receipt),
+                               .required_by = one->required_by,
+                               .staged = fetched.staged};
+        for (const Meant &meant : wanted_)
+            if (meant.wish.required_by.empty() && !meant.releases.empty() &&
+                meant.releases.front().package == one->offer.package)
+                package.asked_for_as.push_back(meant.wish.name);
         const std::optional<InstalledPackage> installed = find_installed(one->offer.package);
         if (installed && installed->package == one->offer.package)
             package.previous_version = installed->version;
@@ -378,7 +384,7 @@ Result<ExtensionMeaning> PlanSource::meaning_of(const std::string &extension,
         Wish wish{.name = extension, .required_by = required_by};
         // What comes anyway has it: that is no reason for a large download.
         const bool may_learn = holders_of(extension).empty();
-        Result<std::vector<Release>> releases = find_releases(wish, progress_, may_learn);
+        Result<std::vector<Release>> releases = find_releases(wish, progress_, policy_, may_learn);
         if (!releases && releases.error().code != ErrorCode::unknown_package)
             return fail(std::move(releases).error());
         if (releases) {
@@ -498,7 +504,7 @@ Result<void> PlanSource::check_names(std::size_t id) {
         // What the registries know of all packages' contents decides then. They answer with a
         // package that is known to hold the extension, so this ends.
         meant->is_certain = true;
-        (void)TRY(learn_extension_names(wish, progress_));
+        (void)TRY(learn_extension_names(wish, progress_, policy_));
         offers_.clear();
         meanings_.clear();
         if (required_.contains(wish.name) && meant == &required_.at(wish.name))

@@ -25,13 +25,20 @@ constexpr const char *allowances_query = R"(
 SELECT a.packages, a.registries IS NOT NULL, pg_catalog.array_to_json(a.registries)::pg_catalog.text,
        a.trusted, a.preload, a.libraries
   FROM pgx.allowances AS a
-  JOIN pg_catalog.pg_roles AS r ON r.rolname OPERATOR(pg_catalog.=) a.role
+  JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) a.role::pg_catalog.oid
  WHERE pg_catalog.pg_has_role($1::pg_catalog.oid, r.oid, 'USAGE')
  ORDER BY a.packages)";
 
+// All that require_installed() finds it by.
 std::vector<std::string> names_of(const InstalledPackage &installed) {
     std::vector<std::string> names = installed.extensions;
     names.push_back(installed.package);
+    for (const pg::Row &row : pg::query_latest(
+             "SELECT DISTINCT r.name, r.module_path FROM pgx.releases AS r WHERE r.registry "
+             "OPERATOR(pg_catalog.=) $1 AND r.package OPERATOR(pg_catalog.=) $2",
+             {installed.registry, installed.package}))
+        for (const pg::Value &name : row)
+            if (name && !name->empty()) names.push_back(*name);
     return names;
 }
 
@@ -43,18 +50,52 @@ std::vector<std::string> names_of(const std::string &name) {
     return names;
 }
 
+// By which a package of a plan may be allowed for its own sake.
+std::vector<std::string> names_of(const PlannedPackage &package) {
+    std::vector<std::string> names = package.asked_for_as;
+    names.push_back(package.release.package);
+    for (const ReceiptExtension &extension : package.receipt.extensions)
+        names.push_back(extension.name);
+    return names;
+}
+
+// What a package of a plan came along with in the end, by its names: a package that was asked for,
+// or one that is installed and was relied upon.
+std::vector<std::string> names_of_what_needs(const PlannedPackage &package, const Plan &plan) {
+    const PlannedPackage *one = &package;
+    // As many steps as there are packages, in case they require each other.
+    for (std::size_t i = 0; i < plan.packages.size() && !one->required_by.empty(); i++) {
+        const auto requires_it = std::ranges::find_if(plan.packages, [&](const auto &other) {
+            return other.release.package == one->required_by ||
+                   std::ranges::any_of(other.receipt.extensions, [&](const auto &extension) {
+                       return extension.name == one->required_by;
+                   });
+        });
+        if (requires_it == plan.packages.end()) return names_of(one->required_by);
+        one = &*requires_it;
+    }
+    return names_of(*one);
+}
+
 }  // namespace
 
 bool Policy::Allowance::allows_registry(const std::string &name) const {
     return !registries || std::ranges::find(*registries, name) != registries->end();
 }
 
-Policy::Policy(const pg::OwnerRights &rights, const char *function) : function_(function) {
-    const Oid role = rights.caller();
-    limited_ = role != GetUserId() && !pg::call([role] { return superuser_arg(role); });
+Policy::Policy(const pg::OwnerRights &rights, const char *function)
+    : function_(function), caller_(rights.caller()) {
+    limited_ =
+        caller_ != GetUserId() && !pg::call([role = caller_] { return superuser_arg(role); });
     if (!limited_) return;
-    role_ = pg::call([role] { return GetUserNameFromId(role, false); });
-    for (const pg::Row &row : pg::query(allowances_query, {std::to_string(role)})) {
+    role_ = pg::call([role = caller_] { return GetUserNameFromId(role, false); });
+    read();
+}
+
+// In a snapshot of this moment.
+void Policy::read() {
+    allowances_.clear();
+    for (const pg::Row &row : pg::query_latest(allowances_query, {std::to_string(caller_)})) {
         Allowance allowance{.packages = row[0].value_or("")};
         if (row[1] == "t") allowance.registries = pg::strings_from_json_array(row[2]);
         allowance.trusted = row[3] == "t";
@@ -88,9 +129,9 @@ Error Policy::refusal(const std::string &what, const std::string &detail) const 
 }
 
 Result<void> Policy::require(const std::vector<std::string> &names, const std::string &what) {
-    const std::vector<const Allowance *> found = matching(names);
-    in_use_.insert(in_use_.end(), found.begin(), found.end());
-    if (!found.empty()) return {};
+    read();
+    asked_for_.push_back(names);
+    if (!matching(names).empty()) return {};
     std::vector<std::string> patterns;
     for (const Allowance &allowance : allowances_) patterns.push_back(allowance.packages);
     return fail(refusal(what, patterns.empty() ? "Nothing is allowed to role \"" + role_ + "\"."
@@ -101,8 +142,9 @@ Result<void> Policy::require(const std::vector<std::string> &names, const std::s
 Result<void> Policy::check_wishes(const std::vector<Wish> &wishes) {
     if (!limited_) return {};
     for (const Wish &wish : wishes) {
-        TRY(require(names_of(wish.name), wish.name));
-        if (wish.registry && std::ranges::none_of(in_use_, [&](const Allowance *allowance) {
+        const std::vector<std::string> names = names_of(wish.name);
+        TRY(require(names, wish.name));
+        if (wish.registry && std::ranges::none_of(matching(names), [&](const Allowance *allowance) {
                 return allowance->allows_registry(*wish.registry);
             }))
             return fail(refusal(wish.name, "Registry \"" + *wish.registry +
@@ -111,8 +153,12 @@ Result<void> Policy::check_wishes(const std::vector<Wish> &wishes) {
     return {};
 }
 
-bool Policy::allows(const InstalledPackage &installed) const {
-    return !limited_ || !matching(names_of(installed)).empty();
+bool Policy::allows(const InstalledPackage &installed, const std::string &registry) {
+    if (!limited_) return true;
+    read();
+    return std::ranges::any_of(matching(names_of(installed)), [&](const Allowance *allowance) {
+        return allowance->allows_registry(registry);
+    });
 }
 
 Result<void> Policy::check_installed(const InstalledPackage &installed) {
@@ -120,21 +166,38 @@ Result<void> Policy::check_installed(const InstalledPackage &installed) {
     return require(names_of(installed), installed.package);
 }
 
+Result<void> Policy::check_source(const InstalledPackage &installed, const std::string &registry) {
+    if (allows(installed, registry)) return {};
+    return fail(refusal(installed.package,
+                        "Registry \"" + registry + "\" is not allowed to role \"" + role_ + "\"."));
+}
+
+Result<void> Policy::check_force(const std::string &name) {
+    if (!limited_) return {};
+    return fail(refusal(name, "What force => true passes over protects others, and role \"" +
+                                  role_ + "\" is limited by what it is allowed."));
+}
+
 Result<void> Policy::check_preload(const std::string &name) {
     if (!limited_) return {};
-    TRY(require(names_of(name), name));
-    for (const Allowance *allowance : matching(names_of(name)))
+    const std::vector<std::string> names = names_of(name);
+    TRY(require(names, name));
+    for (const Allowance *allowance : matching(names))
         if (allowance->preload) return {};
     return fail(
         refusal(name, "Role \"" + role_ + "\" is not allowed to have libraries preloaded."));
 }
 
+bool Policy::reaches(const std::string &registry) const {
+    return !limited_ || std::ranges::any_of(asked_for_, [&](const auto &names) {
+        return std::ranges::any_of(matching(names), [&](const Allowance *allowance) {
+            return allowance->allows_registry(registry);
+        });
+    });
+}
+
 Result<void> Policy::check_release(const Release &release) {
-    if (!limited_) return {};
-    if (std::ranges::any_of(in_use_, [&](const Allowance *allowance) {
-            return allowance->allows_registry(release.registry);
-        }))
-        return {};
+    if (reaches(release.registry)) return {};
     return fail(refusal(release.package, "It would come from registry \"" + release.registry +
                                              "\", which is not allowed to role \"" + role_ +
                                              "\"."));
@@ -160,11 +223,15 @@ std::optional<std::string> Policy::flaw(const PlannedPackage &package,
 
 Result<void> Policy::check_plan(const Plan &plan) {
     if (!limited_) return {};
+    read();
     for (const PlannedPackage &package : plan.packages) {
         const std::string &name = package.release.package;
         if (package.previous_version) TRY(check_installed(TRY(require_installed(name))));
+        std::vector<std::string> names = names_of(package);
+        for (std::string &other : names_of_what_needs(package, plan))
+            names.push_back(std::move(other));
         std::string reason = "is not covered by what was asked for";
-        const bool covered = std::ranges::any_of(in_use_, [&](const Allowance *allowance) {
+        const bool covered = std::ranges::any_of(matching(names), [&](const Allowance *allowance) {
             const std::optional<std::string> found = flaw(package, *allowance);
             if (found) reason = *found;
             return !found;

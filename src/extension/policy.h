@@ -6,9 +6,13 @@
 // install what it likes.
 //
 // Names are looked at before anything else is, so that nobody can make the server talk to
-// registries by asking for what he may not have. What a package requires comes along without being
-// named, within the same registries and kinds of content; but no package that is installed already
-// is changed for it.
+// registries by asking for what he may not have, and registries that no allowance for these names
+// reaches are not asked. A package is judged by the allowances for its own names, and what comes
+// along with it by these or by those for what requires it: several names in one call do not lend
+// each other anything. No package that is installed already is changed for the sake of another.
+//
+// Every check reads the allowances anew, whatever the transaction's snapshot is: what is taken back
+// is in force for calls that have begun before, too.
 //
 // Refusals are recorded in pgx.history, by a transaction of their own.
 #pragma once
@@ -36,12 +40,20 @@ class Policy {
     // permission_denied, recorded, when a wish names what is not allowed.
     Result<void> check_wishes(const std::vector<Wish> &wishes);
 
-    // The same for a package that is there, by any of its names.
+    // The same for a package that is there, by any of its names,
     Result<void> check_installed(const InstalledPackage &installed);
-    bool allows(const InstalledPackage &installed) const;
+    // and for reading it from a registry.
+    Result<void> check_source(const InstalledPackage &installed, const std::string &registry);
+    bool allows(const InstalledPackage &installed, const std::string &registry);
+
+    // The same for force => true: it passes over checks that protect others.
+    Result<void> check_force(const std::string &name);
 
     // The same for libraries of a package, or of the server, that are to be preloaded.
     Result<void> check_preload(const std::string &name);
+
+    // Whether an allowance for something that was asked for reaches this registry.
+    bool reaches(const std::string &registry) const;
 
     // The same for a release that was chosen, before it is fetched.
     Result<void> check_release(const Release &release);
@@ -57,6 +69,7 @@ class Policy {
         bool allows_registry(const std::string &name) const;
     };
 
+    void read();
     std::vector<const Allowance *> matching(const std::vector<std::string> &names) const;
     Result<void> require(const std::vector<std::string> &names, const std::string &what);
     std::optional<std::string> flaw(const PlannedPackage &package,
@@ -65,10 +78,10 @@ class Policy {
 
     const char *function_;
     bool limited_ = false;
+    Oid caller_ = InvalidOid;
     std::string role_;
     std::vector<Allowance> allowances_;
-    // Those that cover what was asked for: its requirements have to be allowed by one of them.
-    std::vector<const Allowance *> in_use_;
+    std::vector<std::vector<std::string>> asked_for_;  // names, by which it may be allowed
 };
 
 }  // namespace pgx

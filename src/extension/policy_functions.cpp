@@ -10,8 +10,10 @@
 #include "extension/definer.h"
 #include "extension/home.h"
 #include "extension/query.h"
+#include "extension/refresh.h"
 #include "extension/release.h"
 #include "extension/result_set.h"
+#include "extension/settings.h"
 
 extern "C" {
 #include "miscadmin.h"
@@ -50,6 +52,13 @@ bool argument_is_true(FunctionCallInfo fcinfo, int n) {
     return !PG_ARGISNULL(n) && PG_GETARG_BOOL(n);
 }
 
+// DROP ROLE does not ask extensions, and in the end numbers are given out again.
+void forget_dropped_roles() {
+    pg::execute(
+        "DELETE FROM pgx.allowances AS a WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS r "
+        "WHERE r.oid OPERATOR(pg_catalog.=) a.role::pg_catalog.oid)");
+}
+
 // The functions that an allowance is for. Which of them a role may call is a decision of its own,
 // so that nothing is granted here.
 void tell_missing_grants(const std::string &role) {
@@ -75,8 +84,9 @@ PGX_FUNCTION(pgx_allow) {
     TRY(check_may_change("pgx.allow()"));
     TRY(check_superuser(rights, "pgx.allow()"));
     const std::string role = TRY(role_argument(fcinfo));
-    if (pg::query("SELECT FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) $1", {role})
-            .empty())
+    const std::vector<pg::Row> found = pg::query(
+        "SELECT oid FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) $1", {role});
+    if (found.empty())
         return fail(ErrorCode::invalid_argument, "role \"" + role + "\" does not exist");
     const std::string pattern = pg::text_argument(fcinfo, 1).value_or("");
     TRY(check_pattern(pattern));
@@ -89,12 +99,17 @@ PGX_FUNCTION(pgx_allow) {
     const auto truth = [&](int n) { return argument_is_true(fcinfo, n) ? "true" : "false"; };
     pg::execute(
         "INSERT INTO pgx.allowances (role, packages, registries, trusted, preload, libraries)"
-        " VALUES ($1, $2, $3::pg_catalog.text[], $4::pg_catalog.bool, $5::pg_catalog.bool, "
+        " VALUES ($1::pg_catalog.oid, $2, $3::pg_catalog.text[], $4::pg_catalog.bool, "
+        "$5::pg_catalog.bool, "
         "$6::pg_catalog.bool)"
         " ON CONFLICT (role, packages) DO UPDATE SET registries = excluded.registries, trusted = "
         "excluded.trusted, preload = excluded.preload, libraries = excluded.libraries, "
         "allowed_at = excluded.allowed_at, allowed_by = excluded.allowed_by",
-        {role, pattern, registries, truth(3), truth(4), truth(5)});
+        {found[0][0], pattern, registries, truth(3), truth(4), truth(5)});
+    forget_dropped_roles();
+    // The role is not to change what concerns the whole server when it calls for the first time.
+    TRY(ensure_set_up());
+    if (!registries) (void)TRY(enabled_registries());
     tell_missing_grants(role);
     return pg::text_datum(role + " " + pattern);
 }
@@ -105,9 +120,12 @@ PGX_FUNCTION(pgx_disallow) {
     TRY(check_superuser(rights, "pgx.disallow()"));
     const std::string role = TRY(role_argument(fcinfo));
     const std::uint64_t count = pg::execute(
-        "DELETE FROM pgx.allowances WHERE role OPERATOR(pg_catalog.=) $1 AND ($2 IS NULL OR "
-        "packages OPERATOR(pg_catalog.=) $2)",
+        "DELETE FROM pgx.allowances WHERE role::pg_catalog.oid OPERATOR(pg_catalog.=) (SELECT "
+        "r.oid "
+        "FROM pg_catalog.pg_roles AS r WHERE r.rolname OPERATOR(pg_catalog.=) $1) AND ($2 IS NULL "
+        "OR packages OPERATOR(pg_catalog.=) $2)",
         {role, pg::text_argument(fcinfo, 1)});
+    forget_dropped_roles();
     if (count == 0)
         return fail(ErrorCode::invalid_argument,
                     "nothing of that kind is allowed to role \"" + role + "\"", "",

@@ -49,6 +49,14 @@ Result<std::string> via_argument(FunctionCallInfo fcinfo) {
     return via.value_or("");
 }
 
+// Whose it is: a package of pgx's, or else by its own name one of the server's.
+std::string package_of(const std::string &library) {
+    const std::vector<pg::Row> rows =
+        pg::query_latest("SELECT package FROM pgx.files WHERE path OPERATOR(pg_catalog.=) $1",
+                         {"lib/" + library + ".so"});
+    return rows.empty() ? library : rows[0][0].value_or(library);
+}
+
 struct Wanted {
     std::string name;
     std::vector<PreloadNeed> needs;
@@ -143,6 +151,7 @@ PGX_FUNCTION(pgx_preload) {
     for (const std::string &name : names) TRY(policy.check_preload(name));
     const std::string via = TRY(via_argument(fcinfo));
     const bool force = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
+    if (force && !names.empty()) TRY(policy.check_force(names.front()));
     pg::ResultSet rows(fcinfo);
     ProgressSlot progress("preload");
     take_cluster_lock();
@@ -154,6 +163,9 @@ PGX_FUNCTION(pgx_preload) {
         needs.insert(needs.end(), all.back().needs.begin(), all.back().needs.end());
     }
     if (needs.empty()) return rows.done();
+    // By name again: under the lock, and also what is preloaded for the sake of another.
+    for (const std::string &name : names) TRY(policy.check_preload(name));
+    for (const PreloadNeed &need : needs) TRY(policy.check_preload(package_of(need.library)));
     const std::vector<PreloadChange> changes = TRY(plan_preload(needs));
     if (std::ranges::any_of(changes, &PreloadChange::changes)) {
         TRY(check_by_trial(changes, force, all, facts, progress));

@@ -13,6 +13,7 @@
 #include "core/base/protocol.h"
 #include "extension/bundle_registry.h"
 #include "extension/helper_process.h"
+#include "extension/policy.h"
 #include "extension/query.h"
 #include "extension/registry_headers.h"
 #include "extension/settings.h"
@@ -264,14 +265,15 @@ Result<void> check_registry_readable(const std::string &name, ProgressSlot &prog
     return {};
 }
 
-Result<std::vector<std::string>> enabled_registries() {
+Result<std::vector<std::string>> enabled_registries(bool may_add) {
     auto enabled = [] {
         return pg::query(
             "SELECT name, enabled, kind FROM pgx.registries ORDER BY priority DESC, name");
     };
     std::vector<pg::Row> rows = enabled();
     // Bundles were put here by hand, and say nothing of where to look for others.
-    if (std::ranges::all_of(rows, [](const pg::Row &row) { return row[2] == bundle_kind; })) {
+    if (may_add &&
+        std::ranges::all_of(rows, [](const pg::Row &row) { return row[2] == bundle_kind; })) {
         if (pg::execute("INSERT INTO pgx.registries (name, kind) VALUES ('system', 'apt') ON "
                         "CONFLICT DO NOTHING") > 0)
             pg::notice(
@@ -301,10 +303,15 @@ std::vector<std::string> unread_registries() {
     return names;
 }
 
-Result<void> ensure_refreshed(ProgressSlot &progress, const std::vector<std::string> &needed) {
-    const std::vector<std::string> enabled = TRY(enabled_registries());
+Result<void> ensure_refreshed(ProgressSlot &progress, const Policy &policy,
+                              const std::vector<std::string> &needed) {
+    const auto is_out_of_reach = [&](const std::string &name) { return !policy.reaches(name); };
+    std::vector<std::string> enabled = TRY(enabled_registries(!policy.is_limited()));
+    std::vector<std::string> unread = unread_registries();
+    std::erase_if(enabled, is_out_of_reach);
+    std::erase_if(unread, is_out_of_reach);
     std::size_t failed = 0;
-    for (const std::string &name : unread_registries()) {
+    for (const std::string &name : unread) {
         // A part of what was read must not be taken for all of it.
         pg::Subtransaction attempt;
         Result<RefreshReport> report = refresh_registry(name, false, progress);

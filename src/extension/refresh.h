@@ -31,14 +31,17 @@ Result<RefreshReport> refresh_registry(const std::string &name, bool extension_n
 Result<void> check_registry_readable(const std::string &name, ProgressSlot &progress);
 
 // The names of the enabled registries by falling priority. If there is no registry at all, adds
-// "system" first and says so.
-Result<std::vector<std::string>> enabled_registries();
+// "system" first and says so, unless it may not.
+Result<std::vector<std::string>> enabled_registries(bool may_add = true);
+
+class Policy;
 
 // Refreshes the enabled registries that never were, or whose signed lists have expired since, and
 // says so. What every call that needs a registry begins with. One that cannot be read is a warning,
 // as another one may have what is looked for; it is an error when it is one of those that are
-// `needed`, or when none can be read.
-Result<void> ensure_refreshed(ProgressSlot &progress, const std::vector<std::string> &needed = {});
+// `needed`, or when none can be read. Those that the policy does not reach are left alone.
+Result<void> ensure_refreshed(ProgressSlot &progress, const Policy &policy,
+                              const std::vector<std::string> &needed = {});
 
 // The enabled registries whose lists were never read, or have expired.
 std::vector<std::string> unread_registries();

@@ -58,6 +58,16 @@ bool is_fingerprint(std::string_view text) {
            text.find_first_not_of("0123456789abcdef", 7) == std::string_view::npos;
 }
 
+// Whether a URL in it does, with or without a password.
+bool has_user_name(const std::string &source) {
+    for (std::size_t host = 0; (host = source.find("://", host)) != std::string::npos;) {
+        host += 3;
+        const std::size_t end = source.find_first_of("/ \t\n", host);
+        if (source.substr(host, end - host).find('@') != std::string::npos) return true;
+    }
+    return false;
+}
+
 // What has to be true of a source and a fingerprint together.
 Result<void> check_source(const std::string &kind, const std::string &source,
                           const std::string &root) {
@@ -66,6 +76,10 @@ Result<void> check_source(const std::string &kind, const std::string &source,
             return fail(ErrorCode::invalid_argument,
                         "a registry of kind \"" + kind + "\" has no root metadata", "",
                         "An apt repository is trusted by its keyring: signed-by=...");
+        if (has_user_name(source))
+            return fail(ErrorCode::invalid_argument, "the source contains a user name",
+                        "Addresses appear in messages, tables and the history.",
+                        "Give a mirror's address that needs none.");
         return {};
     }
     if (!is_url(source))
@@ -75,8 +89,7 @@ Result<void> check_source(const std::string &kind, const std::string &source,
         !std::ranges::all_of(source, [](char c) { return c > ' ' && c <= '~'; }))
         return fail(ErrorCode::invalid_argument, "the URL contains a character that is not allowed",
                     "It is the address of a folder, without a query.");
-    if (const std::size_t host = source.find("//") + 2;
-        source.substr(host, source.find('/', host) - host).find('@') != std::string::npos)
+    if (has_user_name(source))
         return fail(ErrorCode::invalid_argument, "the URL contains a user name",
                     "URLs appear in messages, tables and the history.",
                     "Give credentials as headers => '{\"Authorization\": \"Basic ...\"}'.");
@@ -112,7 +125,7 @@ Result<void> set_headers(FunctionCallInfo fcinfo, int n, const std::string &regi
     if (kind != "pgx")
         return fail(ErrorCode::feature_not_supported,
                     "headers are for registries of kind \"pgx\" only", "",
-                    "For an apt repository, give the credentials to apt (apt_auth.conf).");
+                    "pgx sends no credentials to apt repositories. Use a mirror that needs none.");
     const char *headers = pg::call([fcinfo, n] {
         return DatumGetCString(DirectFunctionCall1(jsonb_out, PG_GETARG_DATUM(n)));
     });
@@ -158,7 +171,7 @@ pg::Value boolean_argument(FunctionCallInfo fcinfo, int n) {
 
 PGX_FUNCTION(pgx_add_registry) {
     // Before anything can fail and have the statement logged.
-    if (!PG_ARGISNULL(5)) hide_statement();
+    HiddenStatement hidden(!PG_ARGISNULL(5));
     TRY(check_may_change("pgx.add_registry()"));
     const std::string name = TRY(required_name(fcinfo, 0));
     const std::string source = pg::text_argument(fcinfo, 1).value_or("");
@@ -171,11 +184,12 @@ PGX_FUNCTION(pgx_add_registry) {
         "VALUES ($1, $2, $3, coalesce($4::pg_catalog.int4, 500), $5)",
         {name, kind, source, integer_argument(fcinfo, 3), root});
     TRY(set_headers(fcinfo, 5, name, kind));
+    hidden.succeeded();
     return pg::text_datum(name);
 }
 
 PGX_FUNCTION(pgx_alter_registry) {
-    if (!PG_ARGISNULL(6)) hide_statement();
+    HiddenStatement hidden(!PG_ARGISNULL(6));
     TRY(check_may_change("pgx.alter_registry()"));
     std::string name = TRY(required_name(fcinfo, 0));
     const pg::Value source = pg::text_argument(fcinfo, 1);
@@ -227,8 +241,11 @@ PGX_FUNCTION(pgx_alter_registry) {
     if (rename_to)
         for (const char *table :
              {"UPDATE pgx.installed SET registry = $2 WHERE registry OPERATOR(pg_catalog.=) $1",
-              "UPDATE pgx.history SET registry = $2 WHERE registry OPERATOR(pg_catalog.=) $1"})
+              "UPDATE pgx.history SET registry = $2 WHERE registry OPERATOR(pg_catalog.=) $1",
+              "UPDATE pgx.allowances SET registries = pg_catalog.array_replace(registries, $1, $2)"
+              " WHERE $1 OPERATOR(pg_catalog.=) ANY (registries)"})
             pg::execute(table, {name, *rename_to});
+    hidden.succeeded();
     return pg::text_datum(rename_to.value_or(name));
 }
 
@@ -236,12 +253,18 @@ PGX_FUNCTION(pgx_drop_registry) {
     TRY(check_may_change("pgx.drop_registry()"));
     const std::string name = TRY(required_name(fcinfo, 0));
     TRY(check_exists(name));
-    if (name == bundle_registry_name && !pg::query("SELECT FROM pgx.stored_bundles LIMIT 1").empty())
+    if (name == bundle_registry_name &&
+        !pg::query("SELECT FROM pgx.stored_bundles LIMIT 1").empty())
         return fail(ErrorCode::wrong_state, "registry \"" + name + "\" is not empty",
                     "Its bundles are needed to repair and roll back what was installed from them.",
                     "Drop them one by one: SELECT pgx.drop_bundle(package, version) FROM "
                     "pgx.bundles.");
     pg::execute("DELETE FROM pgx.registries WHERE name OPERATOR(pg_catalog.=) $1", {name});
+    // What gets this name one day is another registry.
+    pg::execute(
+        "UPDATE pgx.allowances SET registries = pg_catalog.array_remove(registries, $1) WHERE $1 "
+        "OPERATOR(pg_catalog.=) ANY (registries)",
+        {name});
     return pg::text_datum(name);
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 #include "extension/query.h"
 
@@ -78,10 +79,16 @@ Result<void> set_registry_headers(const std::string &registry, const std::string
     return {};
 }
 
-void hide_statement() {
+HiddenStatement::HiddenStatement(bool has_secrets) {
+    if (!has_secrets) return;
     static const char hidden[] = "<a statement with secrets of pgx>";
     debug_query_string = hidden;
+    context_ = std::exchange(error_context_stack, nullptr);
     pg::call([] { pgstat_report_activity(STATE_RUNNING, hidden); });
+}
+
+void HiddenStatement::succeeded() {
+    if (context_ != nullptr) error_context_stack = context_;
 }
 
 }  // namespace pgx

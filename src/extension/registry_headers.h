@@ -9,6 +9,7 @@
 
 #include "core/base/json.h"
 #include "core/base/result.h"
+#include "extension/backend.h"
 
 namespace pgx {
 
@@ -19,7 +20,16 @@ Json registry_headers(const std::string &registry);
 Result<void> set_registry_headers(const std::string &registry, const std::string &headers);
 
 // Takes the text of the statement that is being run out of pg_stat_activity and of what may be
-// logged about it from now on.
-void hide_statement();
+// logged about it from now on. Until succeeded(), errors have no CONTEXT either: there is the text
+// of a statement in a function, and the parameters of a prepared one.
+class HiddenStatement {
+   public:
+    explicit HiddenStatement(bool has_secrets);
+    // An error goes without: whoever catches it has a context of his own.
+    void succeeded();
+
+   private:
+    ErrorContextCallback *context_ = nullptr;
+};
 
 }  // namespace pgx

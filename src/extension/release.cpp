@@ -6,6 +6,7 @@
 
 #include "core/base/names.h"
 #include "extension/bundle_registry.h"
+#include "extension/policy.h"
 #include "extension/query.h"
 #include "extension/refresh.h"
 
@@ -222,7 +223,7 @@ Result<void> check_registry(const Wish &wish) {
     return {};
 }
 
-Result<bool> learn_extension_names(const Wish &wish, ProgressSlot &progress) {
+Result<bool> learn_extension_names(const Wish &wish, ProgressSlot &progress, const Policy &policy) {
     std::vector<pg::Row> rows = pg::query(
         "SELECT g.name FROM pgx.registries AS g WHERE ((g.enabled AND $1 IS NULL) OR g.name "
         "OPERATOR(pg_catalog.=) $1)"
@@ -230,6 +231,7 @@ Result<bool> learn_extension_names(const Wish &wish, ProgressSlot &progress) {
         "g.name AND r.extensions IS NULL)"
         " ORDER BY g.priority DESC, g.name",
         {wish.registry});
+    std::erase_if(rows, [&](const pg::Row &row) { return !policy.reaches(row[0].value_or("")); });
     for (const pg::Row &row : rows) {
         const std::string name = row[0].value_or("");
         pg::notice("looking for \"" + wish.name + "\" in the package contents of registry \"" +
@@ -241,14 +243,14 @@ Result<bool> learn_extension_names(const Wish &wish, ProgressSlot &progress) {
 }
 
 Result<std::vector<Release>> find_releases(const Wish &wish, ProgressSlot &progress,
-                                           bool may_learn) {
+                                           const Policy &policy, bool may_learn) {
     if (wish.release) return std::vector{*wish.release};
     std::vector<Release> found = candidates(wish);
     if (!found.empty()) return choose(wish, found);
     Wish any = wish;
     any.version.reset();
     if (candidates(any).empty()) {
-        if (may_learn && TRY(learn_extension_names(wish, progress))) {
+        if (may_learn && TRY(learn_extension_names(wish, progress, policy))) {
             found = candidates(wish);
             if (!found.empty()) return choose(wish, found);
         }

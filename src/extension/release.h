@@ -39,6 +39,8 @@ struct Release : Offer {
 // that does not exist any more.
 Result<Release> recorded_release(const std::string &package, const pg::Row &row);
 
+class Policy;
+
 // What is asked for. The name may be an extension's, a package's, a package's short name, or the
 // path of its source ("github.com/theory/pg-semver").
 struct Wish {
@@ -61,7 +63,7 @@ Result<Wish> parse_wish(const std::string &text);
 // `may_learn` is false. Errors: unknown_package with near names, unknown_version with those that
 // exist, ambiguous_package.
 Result<std::vector<Release>> find_releases(const Wish &wish, ProgressSlot &progress,
-                                           bool may_learn = true);
+                                           const Policy &policy, bool may_learn = true);
 
 // All releases of packages in registries that are enabled.
 std::vector<Release> releases_of(const std::vector<std::string> &packages);
@@ -69,8 +71,8 @@ std::vector<Release> releases_of(const std::vector<std::string> &packages);
 // unknown_registry when the wish names one that does not exist.
 Result<void> check_registry(const Wish &wish);
 
-// Asks the registries that have not told yet which extensions their packages hold. False when all
-// have.
-Result<bool> learn_extension_names(const Wish &wish, ProgressSlot &progress);
+// Asks the registries that have not told yet which extensions their packages hold, and that the
+// policy reaches. False when there are none.
+Result<bool> learn_extension_names(const Wish &wish, ProgressSlot &progress, const Policy &policy);
 
 }  // namespace pgx

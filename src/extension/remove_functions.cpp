@@ -106,6 +106,7 @@ PGX_FUNCTION(pgx_remove) {
     for (const std::string &name : pg::names_argument(fcinfo, 0)) {
         InstalledPackage installed = TRY(require_installed(name));
         TRY(policy.check_installed(installed));
+        if (force) TRY(policy.check_force(installed.package));
         // Two names of one package.
         if (std::ranges::find(leaving, installed.package) != leaving.end()) continue;
         leaving.push_back(installed.package);

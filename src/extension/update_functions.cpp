@@ -140,25 +140,28 @@ PGX_FUNCTION(pgx_update) {
         for (const std::string &name : pg::names_argument(fcinfo, 0)) {
             packages.push_back(TRY(require_installed(name)));
             TRY(policy.check_installed(packages.back()));
+            TRY(policy.check_source(packages.back(), packages.back().registry));
             TRY(check_not_pinned(packages.back()));
         }
     }
+    std::vector<pg::Row> unchanged;
+    std::erase_if(packages, [&](const InstalledPackage &installed) {
+        const bool is_left = !installed.pinned && policy.allows(installed, installed.registry);
+        if (!is_left)
+            unchanged.push_back(
+                unchanged_row(installed, installed.pinned ? "pinned" : "not allowed"));
+        return !is_left;
+    });
+    for (const InstalledPackage &installed : packages) TRY(policy.check_installed(installed));
     // Whoever asks for an update wants to know what is new; an unchanged registry costs one
     // request.
     if (!packages.empty())
-        for (const std::string &registry : TRY(enabled_registries()))
-            if (concerns(registry, packages))
+        for (const std::string &registry : TRY(enabled_registries(!policy.is_limited())))
+            if (policy.reaches(registry) && concerns(registry, packages))
                 (void)TRY(refresh_registry(registry, false, progress));
 
     std::vector<Wish> wishes;
-    std::vector<pg::Row> unchanged;
     for (const InstalledPackage &installed : packages) {
-        if (installed.pinned || !policy.allows(installed)) {
-            unchanged.push_back(
-                unchanged_row(installed, installed.pinned ? "pinned" : "not allowed"));
-            continue;
-        }
-        TRY(policy.check_installed(installed));
         std::optional<Wish> wish = newer(installed);
         if (wish)
             wishes.push_back(std::move(*wish));
@@ -186,6 +189,7 @@ PGX_FUNCTION(pgx_update) {
                 return package.release.package == installed.package;
             }))
             unchanged.push_back(unchanged_row(installed, "not updated: newer versions do not fit"));
+    std::ranges::stable_sort(unchanged, {}, [](const pg::Row &row) { return row[0]; });
     for (const pg::Row &row : unchanged) rows.add(row);
     return rows.done();
 }

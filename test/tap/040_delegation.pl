@@ -143,9 +143,16 @@ subtest 'who calls' => sub {
 };
 
 subtest 'no way around' => sub {
-    # a role that was renamed or dropped takes its allowances to nobody
-    $server->sql(q{CREATE ROLE visitor LOGIN; GRANT EXECUTE ON ROUTINE pgx.install(text, text, text, text[]) TO visitor; SELECT pgx.allow('visitor', packages => 'geo'); ALTER ROLE visitor RENAME TO guest});
-    refuses_operator('renamed', q{SELECT pgx.install('geo')}, role => 'guest');
+    # a role keeps its allowances when it is renamed, and takes them along when it is dropped
+    $server->sql(q{CREATE ROLE visitor LOGIN; GRANT EXECUTE ON ROUTINE pgx.plan(text, text, text) TO visitor; SELECT pgx.allow('visitor', packages => 'geo'); ALTER ROLE visitor RENAME TO guest});
+    like(as('guest', q{SELECT action FROM pgx.plan('geo')}), qr/^install$/m, 'renamed');
+    $server->sql(q{CREATE ROLE visitor LOGIN; GRANT EXECUTE ON ROUTINE pgx.plan(text, text, text) TO visitor});
+    refuses_operator('called so later', q{SELECT pgx.plan('geo')}, role => 'visitor');
+    $server->sql(q{REVOKE EXECUTE ON ROUTINE pgx.plan(text, text, text) FROM guest; DROP ROLE guest; CREATE ROLE guest LOGIN; GRANT EXECUTE ON ROUTINE pgx.plan(text, text, text) TO guest});
+    refuses_operator('dropped and made anew', q{SELECT pgx.plan('geo')}, role => 'guest');
+    $server->sql(q{SELECT pgx.allow('guest', packages => 'atlas')});
+    is($server->sql(q{SELECT count(*) FROM pgx.allowances AS a WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = a.role)}), '0', 'rows of dropped roles do not stay for ever');
+    $server->sql(q{SELECT pgx.disallow('guest')});
     # between plan and install: the allowance is looked at again
     $server->sql(q{SELECT pgx.allow('operator', packages => 'geo')});
     as('operator', q{SELECT pgx.plan('geo')});
@@ -160,6 +167,118 @@ subtest 'no way around' => sub {
     my $before = $server->sql(q{SELECT count(*) FROM pgx.history WHERE action LIKE 'refused%'});
     is(as('operator', q{DO $$ BEGIN PERFORM pgx.install('geo'); EXCEPTION WHEN insufficient_privilege THEN RAISE NOTICE 'refused'; END $$; SELECT 1}), '1', 'a transaction goes on');
     is($server->sql(q{SELECT count(*) FROM pgx.history WHERE action LIKE 'refused%'}), $before + 1, 'it is recorded');
+};
+
+# Each case: what is allowed, as arguments of allow(), what is refused for itself, and what it was named together with.
+subtest 'several names in one call lend each other nothing' => sub {
+    $server->sql(q{SELECT pgx.disallow('operator')});
+    my @cases = (
+        [ 'trusted', [ q{'atlas', trusted => true}, q{'color'} ], q{'color'}, qr/which is marked trusted/ ],
+        [ 'libraries', [ q{'atlas'}, q{'pgveclike', libraries => false} ], q{'pgveclike'}, qr/holds a library/ ],
+        [ 'preload', [ q{'atlas', preload => true}, q{'guard'} ], q{'guard'}, qr/has to be preloaded/ ],
+        [ 'registries', [ q{'atlas', registries => '{testing}'}, q{'color', registries => '{stable}', trusted => true} ], q{'testing:color'}, qr/Registry "testing" is not allowed/ ]);
+    foreach my $case (@cases)
+    {
+        my ($name, $allowed, $wanted, $detail) = @$case;
+        $server->sql("SELECT pgx.allow('operator', $_)") foreach @$allowed;
+        refuses_operator("$name, alone", "SELECT pgx.install($wanted)", may_ask => 1, detail => $detail);
+        refuses_operator("$name, with another", "SELECT pgx.install(ARRAY['atlas', $wanted])", may_ask => 1, detail => $detail);
+        refuses_operator("$name, before another", "SELECT pgx.install(ARRAY[$wanted, 'atlas'])", may_ask => 1, detail => $detail);
+        $server->sql(q{SELECT pgx.disallow('operator')});
+    }
+    # what is needed by the one is not brought by what the other may
+    $server->sql(q{SELECT pgx.allow('operator', 'shop'), pgx.allow('operator', 'atlas', trusted => true)});
+    refuses_operator('requirements', q{SELECT pgx.install(ARRAY['atlas', 'shop'])}, may_ask => 1, detail => qr/which is marked trusted/);
+    $server->sql(q{SELECT pgx.allow('operator', 'color', trusted => true)});
+    is(as('operator', q{SELECT count(*) FROM pgx.plan(ARRAY['atlas', 'shop'])}), '4', 'a requirement that is allowed itself');
+    $server->sql(q{SELECT pgx.disallow('operator')});
+};
+
+subtest 'what protects others' => sub {
+    $server->sql(q{SELECT pgx.allow('operator', 'guard'); SELECT pgx.install('guard'); SELECT pgx.preload('guard')});
+    refuses_operator('remove() with force', q{SELECT pgx.remove('guard', force => true)}, detail => qr/^What force => true passes over protects others/);
+    $server->sql(q{SELECT pgx.allow('operator', 'guard', preload => true)});
+    refuses_operator('also of what may be preloaded', q{SELECT pgx.remove('guard', force => true)}, detail => qr/^What force => true passes over/);
+    refuses_operator('preload() with force', q{SELECT pgx.preload('guard', force => true)}, detail => qr/^What force => true passes over/);
+    is($node->safe_psql('postgres', q{SELECT setting FROM pg_file_settings WHERE name = 'shared_preload_libraries'}), 'guard', 'it stays preloaded');
+    $server->sql(q{SELECT pgx.unpreload('guard'); SELECT pgx.remove('guard')});
+    # what an allowed package requires may be installed with it, but is not preloaded for it
+    $server->add_registry('preloads');
+    $server->sql(q{SELECT pgx.disallow('operator'); SELECT pgx.allow('operator', 'clock', preload => true)});
+    is(as('operator', q{SELECT extension FROM pgx.install('clock')}), "watch\nclock", 'install() of what needs another');
+    refuses_operator('preload() of both', q{SELECT pgx.preload('clock')}, detail => 'Role "operator" is allowed packages "clock".');
+    $server->sql(q{SELECT pgx.allow('operator', 'watch', preload => true)});
+    is(as('operator', q{SELECT library, action FROM pgx.preload('clock')}), "watch|added\nclock|added", 'both are allowed');
+    $server->sql(q{SELECT pgx.unpreload('clock'); SELECT pgx.unpreload('watch'); SELECT pgx.remove(ARRAY['clock', 'watch']); SELECT pgx.disallow('operator'); SELECT pgx.drop_registry('preloads')});
+};
+
+subtest 'taken back' => sub {
+    # from a transaction that has its snapshot already
+    $server->sql(q{SELECT pgx.allow('operator', 'color', trusted => true), pgx.allow('operator', 'guard', preload => true); SELECT pgx.install('guard')});
+    foreach my $call (q{pgx.install('color')}, q{pgx.preload('guard')}, q{pgx.remove('guard')})
+    {
+        my $session = $node->background_psql('postgres', on_error_stop => 0, extra_params => [ '--username' => 'operator' ]);
+        $session->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pgx.allowances');
+        $server->sql(q{SELECT pgx.disallow('operator')});
+        $session->query("SELECT $call");
+        like($session->{stderr}, qr/permission denied to run pgx\.\w+\(\) for "(?:color|guard|postgresql-\d+-guard)"\nDETAIL:  Nothing is allowed to role "operator"/, "an old snapshot: $call");
+        $session->quit;
+        $server->sql(q{SELECT pgx.allow('operator', 'color', trusted => true), pgx.allow('operator', 'guard', preload => true)});
+    }
+    # while it waits for the lock
+    foreach my $call (q{pgx.install('color')}, q{pgx.preload('guard')}, q{pgx.remove('guard')})
+    {
+        my $holder = $node->background_psql('postgres');
+        $holder->query_safe(q{BEGIN; SELECT pgx.sync()});
+        my $session = $node->background_psql('postgres', on_error_stop => 0, extra_params => [ '--username' => 'operator' ]);
+        $session->query_until(qr/begun/, "\\echo begun\nSELECT $call;\n");
+        ok($node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted}), "waits: $call");
+        $server->sql(q{DELETE FROM pgx.allowances});
+        $holder->query_safe('COMMIT');
+        $session->query('SELECT 1');
+        like($session->{stderr}, qr/permission denied to run/, "refused after that: $call");
+        $holder->quit;
+        $session->quit;
+        $server->sql(q{SELECT pgx.allow('operator', 'color', trusted => true), pgx.allow('operator', 'guard', preload => true)});
+    }
+    $server->sql(q{SELECT pgx.remove('guard'); SELECT pgx.disallow('operator')});
+};
+
+subtest 'registries' => sub {
+    $server->sql(q{SELECT pgx.install(ARRAY['stable:atlas', 'stable:geo'])});
+    $server->sql(q{SELECT pgx.allow('operator', 'atlas', registries => '{testing}')});
+    my $requests = $server->requests;
+    is(as('operator', 'SELECT extension, action FROM pgx.update()'), "atlas|not allowed
+geo|not allowed", 'update() of all leaves out what would come from elsewhere');
+    is(as('apprentice', 'SELECT extension, action FROM pgx.update()'), "atlas|not allowed
+geo|not allowed", 'update() of a role that is allowed nothing');
+    refuses_operator('update()', q{SELECT pgx.update('atlas')}, detail => 'Registry "stable" is not allowed to role "operator".');
+    refuses_operator('repair()', q{SELECT pgx.repair('atlas')}, detail => 'Registry "stable" is not allowed to role "operator".');
+    is($server->requests, $requests, 'nobody was asked');
+    # a registry's name is not the registry
+    $server->sql(q{SELECT pgx.alter_registry('testing', rename_to => 'old'), pgx.alter_registry('stable', rename_to => 'testing')});
+    is($server->sql('SELECT registries FROM pgx.allowances'), '{old}', 'a registry that is renamed keeps its allowances');
+    refuses_operator('what has its name', q{SELECT pgx.repair('atlas')}, detail => 'Registry "testing" is not allowed to role "operator".');
+    $server->sql(q{SELECT pgx.alter_registry('testing', rename_to => 'stable'), pgx.alter_registry('old', rename_to => 'testing')});
+    is($server->sql(q{BEGIN; SELECT pgx.drop_registry('testing'); SELECT registries FROM pgx.allowances}) =~ s/.*\n//gr, '{}', 'one that is gone leaves nothing to its successor');
+    # what the host has is added by those who are not limited
+    is($server->sql(q{BEGIN; SELECT pgx.disallow('operator'); DELETE FROM pgx.registries; SELECT pgx.allow('operator', 'nothing', registries => NULL); SELECT count(*) FROM pgx.registries; ROLLBACK}) =~ s/.*\n//gr, '1', 'allow() sets up what the role will need');
+    $server->sql(q{SELECT pgx.disallow('operator'); SELECT pgx.remove(ARRAY['atlas', 'geo'])});
+    # the name of a package is a name of it, also once it is there
+    $server->sql(q{SELECT pgx.allow('operator', 'pgveclike')});
+    is(as('operator', q{SELECT action FROM pgx.install('pgveclike')}), 'installed', 'a short name');
+    is(as('operator', q{SELECT action FROM pgx.update('pgveclike')}), 'up to date', 'update() by it');
+    is(as('operator', q{SELECT count(*) FROM pgx.remove('pgveclike')}), '1', 'remove() by it');
+    $server->sql(q{SELECT pgx.disallow('operator'); SELECT pgx.allow('operator', 'atl*')});
+};
+
+subtest 'a database with settings of its own' => sub {
+    $server->sql(q{CREATE DATABASE odd; ALTER DATABASE odd SET transaction_timeout = '1ms'; ALTER DATABASE odd SET default_transaction_read_only = on;
+        ALTER DATABASE postgres SET default_transaction_read_only = on});
+    is($server->sql(q{SET default_transaction_read_only = off; SELECT count(*) FROM pgx.usage() WHERE database = 'odd'}) , '0', 'is looked into all the same');
+    $server->fails('a refusal', q{SET default_transaction_read_only = off; SELECT pgx.install('geo')}, { sqlstate => '42501', message => qr/^permission denied to run pgx\.install/ }, role => 'operator');
+    is($server->sql(q{SELECT action, package FROM pgx.history ORDER BY at DESC LIMIT 1}), 'refused: install()|geo', 'is recorded where transactions are read-only');
+    $server->sql(q{SET default_transaction_read_only = off; ALTER DATABASE postgres RESET default_transaction_read_only; DROP DATABASE odd});
 };
 
 subtest 'a dump has them' => sub {

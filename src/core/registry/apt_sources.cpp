@@ -270,6 +270,13 @@ Result<void> add_entry(const Entry &entry, std::string_view architecture, AptSou
                                   "Supported are http, https, file and copy.", ""});
             continue;
         }
+        // apt would send them. pgx keeps addresses in tables and the history, which all roles read.
+        if (const std::size_t host = uri.find("//"); host != std::string::npos &&
+            uri.substr(host + 2, uri.find('/', host + 2) - host - 2).find('@') != std::string::npos) {
+            to.notices.push_back({"skipping apt source at " + entry.where + ": its URI contains a user name",
+                                  "Addresses appear in messages, tables and the history.", ""});
+            continue;
+        }
         if (!uri.ends_with('/')) uri += '/';
         for (const std::string &written_suite : entry.suites) {
             AptSource source = common;
