@@ -7,6 +7,7 @@
 #include "core/base/names.h"
 #include "extension/database_session.h"
 #include "extension/lock.h"
+#include "extension/next_step.h"
 
 extern "C" {
 #include "executor/spi.h"
@@ -22,7 +23,8 @@ std::string create_statements(const std::vector<std::string> &extensions) {
     for (const std::string &extension : extensions) {
         const char *text = extension.c_str();
         const char *name = pg::call([text] { return quote_identifier(text); });
-        statements += std::string("CREATE EXTENSION IF NOT EXISTS ") + name + " CASCADE; ";
+        statements += std::string("CREATE EXTENSION IF NOT EXISTS ") + name +
+                      version_clause(extension) + " CASCADE; ";
     }
     return statements;
 }

@@ -194,8 +194,11 @@ Result<pg::Value> receive(const Started &started, const Database &database) {
         return received;
     });
     if (message.bytes == nullptr)
-        return fail(ErrorCode::wrong_state, "could not work in database \"" + database.name + "\"",
-                    "The background worker ended before it had answered.", "See the server log.");
+        return fail(
+            ErrorCode::wrong_state, "could not work in database \"" + database.name + "\"",
+            "The background worker ended before it had answered.",
+            "See the server log. The script of an extension that has to be preloaded may end "
+            "the session that runs it without.");
     const Json answer = TRY(parse_json(std::string_view(message.bytes, message.length)));
     if (answer.contains("error"))
         return fail(in_database(error_from_json(answer["error"]), database));

@@ -14,6 +14,7 @@
 #include <set>
 
 #include "core/base/file_change.h"
+#include "core/base/library_list.h"
 #include "core/base/names.h"
 #include "extension/bundle_registry.h"
 #include "extension/doctor.h"
@@ -252,9 +253,21 @@ Result<bool> is_library_there(std::string library, const std::string &setting,
     return false;
 }
 
+// Whether the server runs with all of its libraries that have to be.
+bool is_preloaded(const std::string &name, const PreloadFacts &facts) {
+    const Result<std::vector<PreloadNeed>> needs = preload_needs(name, facts);
+    const std::vector<std::string> running = current_preloads(shared_preload),
+                                   session = current_preloads(session_preload);
+    return needs && std::ranges::all_of(*needs, [&](const PreloadNeed &need) {
+               return need.optional || names_library(running, need.library) ||
+                      (need.setting == session_preload && names_library(session, need.library));
+           });
+}
+
 // What is installed and has to be preloaded, and is not.
 Findings preloads_that_are_missing() {
     std::vector<Finding> findings;
+    ListsSoFar lists;
     const Result<PreloadFacts> facts = preload_facts();
     if (!facts)
         return std::vector<Finding>{
@@ -262,11 +275,15 @@ Findings preloads_that_are_missing() {
     for (const pg::Row &row : pg::query_latest(
              "SELECT extension FROM pgx.installed_extensions UNION SELECT package FROM "
              "pgx.installed WHERE extensions OPERATOR(pg_catalog.=) '{}' ORDER BY 1")) {
-        std::string steps = preload_steps(*row[0], *facts);
+        std::string steps = preload_steps(*row[0], *facts, &lists);
         if (steps.empty()) continue;
         steps.pop_back();
         findings.push_back(
-            {"warning", "\"" + *row[0] + "\" has to be preloaded, and is not yet.", steps});
+            {"warning",
+             "\"" + *row[0] + "\" " +
+                 (is_preloaded(*row[0], *facts) ? "is preloaded, but lacks settings that it needs."
+                                                : "has to be preloaded, and is not yet."),
+             steps});
     }
     return findings;
 }

@@ -115,8 +115,9 @@ PGX_FUNCTION(pgx_plan) {
     TRY(ensure_set_up());
     const Plan plan = TRY(prepare(wishes, policy, layout, progress));
     TRY(policy.check_plan(plan));
+    ListsSoFar lists;
     for (const Satisfied &satisfied : plan.satisfied) {
-        pg::Row row = satisfied_row(satisfied);
+        pg::Row row = satisfied_row(satisfied, lists);
         rows.add({row[0],
                   row[1],
                   row[2],

@@ -44,13 +44,13 @@ Result<void> check_unchanged(const PlannedPackage &package) {
 }
 
 // Of a package without an extension the receipt tells what it is.
-std::string step_of(const Satisfied &satisfied) {
+std::string step_of(const Satisfied &satisfied, ListsSoFar &lists) {
     if (satisfied.by == Satisfied::By::installed) {
         const std::optional<InstalledPackage> installed = find_installed(satisfied.package);
         if (installed && installed->extensions.empty())
-            return installed_modules_step(satisfied.package);
+            return installed_modules_step(satisfied.package, lists);
     }
-    return next_step(satisfied.extension);
+    return next_step(satisfied.extension, lists);
 }
 
 const char *done_word(const PlannedPackage &package, const std::string &action) {
@@ -83,12 +83,12 @@ std::string because(const std::string &action, const std::string &required_by) {
     return required_by.empty() ? action : action + ", required by " + required_by;
 }
 
-pg::Row satisfied_row(const Satisfied &satisfied) {
+pg::Row satisfied_row(const Satisfied &satisfied, ListsSoFar &lists) {
     const bool installed = satisfied.by == Satisfied::By::installed;
     return {satisfied.extension,
             because(installed ? "already installed" : "part of the server", satisfied.required_by),
             satisfied.version.empty() ? pg::Value{} : satisfied.version, satisfied.where,
-            satisfied.required_by.empty() ? step_of(satisfied) : pg::Value{}};
+            satisfied.required_by.empty() ? step_of(satisfied, lists) : pg::Value{}};
 }
 
 std::vector<std::pair<std::string, pg::Value>> extensions_of(const PlannedPackage &package) {
@@ -143,13 +143,15 @@ Result<Plan> plan_and_place(const std::vector<Wish> &wishes, const char *action,
 }
 
 void report(const Plan &plan, const char *action, pg::ResultSet &rows) {
-    for (const Satisfied &satisfied : plan.satisfied) rows.add(satisfied_row(satisfied));
+    ListsSoFar lists;
+    for (const Satisfied &satisfied : plan.satisfied) rows.add(satisfied_row(satisfied, lists));
     for (const PlannedPackage &package : plan.packages) {
         const char *word = package.was_done ? "already installed" : done_word(package, action);
         for (const auto &[extension, version] : extensions_of(package)) {
             pg::Value next;
             if (package.required_by.empty())
-                next = extension.empty() ? modules_step(package.receipt) : next_step(extension);
+                next = extension.empty() ? modules_step(package.receipt, lists)
+                                         : next_step(extension, lists);
             rows.add({extension.empty() ? pg::Value{} : extension,
                       because(word, package.required_by), version, package.release.origin(), next});
         }

@@ -9,6 +9,7 @@
 #include "core/base/result.h"
 #include "extension/plan.h"
 #include "extension/policy.h"
+#include "extension/preload.h"
 #include "extension/result_set.h"
 
 namespace pgx {
@@ -18,7 +19,7 @@ Result<Plan> prepare(const std::vector<Wish> &wishes, Policy &policy, const Dire
                      ProgressSlot &progress);
 
 // A row of pgx.installation for something that needs nothing.
-pg::Row satisfied_row(const Satisfied &satisfied);
+pg::Row satisfied_row(const Satisfied &satisfied, ListsSoFar &lists);
 
 // The extensions of a package as (name, version); a package without any stands for itself, with an
 // empty name.

@@ -57,6 +57,22 @@ std::string logical_decoding_step() {
            "restart the server; ";
 }
 
+// A session that has asked for a reload may be faster than the reload.
+std::string in_new_session(std::string steps) {
+    if (steps.ends_with("SELECT pg_reload_conf(); ")) steps += "reconnect; ";
+    return steps;
+}
+
+// A slot's name has lower-case letters, digits and underscores.
+std::string slot_name(std::string library) {
+    for (char &c : library)
+        if (c >= 'A' && c <= 'Z')
+            c = static_cast<char>(c + ('a' - 'A'));
+        else if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')))
+            c = '_';
+    return library.substr(0, 50) + "_slot";
+}
+
 // Whether new sessions have it, or will after a restart.
 bool is_configured(const std::string &library) {
     for (const char *setting : {shared_preload, session_preload}) {
@@ -68,20 +84,40 @@ bool is_configured(const std::string &library) {
 
 }  // namespace
 
-std::string next_step(const std::string &extension) {
+std::string version_clause(const std::string &extension) {
+    const std::vector<pg::Row> rows = pg::query(
+        "SELECT v.version FROM pg_catalog.pg_available_extension_versions() AS v"
+        " WHERE v.name OPERATOR(pg_catalog.=) $1 AND NOT EXISTS (SELECT FROM "
+        "pg_catalog.pg_available_extensions() AS a WHERE a.name OPERATOR(pg_catalog.=) $1 AND "
+        "a.default_version IS NOT NULL)"
+        " ORDER BY pgx.version_key(v.version) DESC LIMIT 1",
+        {extension});
+    if (rows.empty() || !rows[0][0]) return "";
+    const char *version = rows[0][0]->c_str();
+    return std::string(" VERSION ") + pg::call([version] { return quote_literal_cstr(version); });
+}
+
+std::string next_step(const std::string &extension, ListsSoFar &lists) {
     const std::vector<pg::Row> rows = created_and_available(extension);
     const std::string name = quoted_identifier(extension);
-    const std::string preload = preload_steps(extension, preload_facts_or_none());
+    const std::string preload = preload_steps(extension, preload_facts_or_none(), &lists);
     if (rows.empty()) return preload;
-    if (!rows[0][0])
-        return preload + "CREATE EXTENSION " + name + (rows[0][2] == "t" ? " CASCADE;" : ";");
-    if (rows[0][0] != rows[0][1]) return preload + "ALTER EXTENSION " + name + " UPDATE;";
+    if (!rows[0][0]) {
+        const Result<std::optional<std::string>> missing = missing_requirement(extension);
+        if (missing && *missing)
+            return "none, it requires \"" + **missing + "\", which is not there";
+        return preload + "CREATE EXTENSION " + name +
+               (rows[0][1] ? "" : version_clause(extension)) +
+               (rows[0][2] == "t" ? " CASCADE;" : ";");
+    }
+    if (rows[0][1] && rows[0][0] != rows[0][1])
+        return preload + "ALTER EXTENSION " + name + " UPDATE;";
     return preload.empty() ? "none, it is created in this database" : preload;
 }
 
-std::string modules_step(const Receipt &receipt) {
+std::string modules_step(const Receipt &receipt, ListsSoFar &lists) {
     // What has no next step of its own is preloaded, or its documentation tells what it is for.
-    std::string steps = preload_steps(receipt.package, preload_facts_or_none());
+    std::string steps = preload_steps(receipt.package, preload_facts_or_none(), &lists);
     std::vector<std::string> libraries;
     for (const ReceiptModule &module : receipt.modules) {
         const std::string library = library_of_element(module.path);
@@ -89,9 +125,11 @@ std::string modules_step(const Receipt &receipt) {
         if (module.plugin == ModulePlugin::output)
             // Since 18.6 an administrator has to say which libraries users with REPLICATION may
             // load.
-            return steps + element_step("output_plugin_libraries", library) +
-                   logical_decoding_step() +
-                   "SELECT pg_create_logical_replication_slot('my_slot', '" + library + "');";
+            return steps +
+                   in_new_session(element_step("output_plugin_libraries", library, &lists) +
+                                  logical_decoding_step()) +
+                   "SELECT pg_create_logical_replication_slot('" + slot_name(library) + "', '" +
+                   library + "');";
         if (module.plugin == ModulePlugin::hook && steps.empty()) {
             if (is_configured(library)) continue;
             const char *name = receipt.package.c_str();
@@ -112,18 +150,19 @@ std::string modules_step(const Receipt &receipt) {
            quoted_list(libraries) + (libraries.size() == 1 ? " is" : " are") + " in place";
 }
 
-std::string installed_modules_step(const std::string &package) {
+std::string installed_modules_step(const std::string &package, ListsSoFar &lists) {
     const DirectoryLayout layout = directory_layout();
     const Result<Receipt> receipt =
         read_receipt(real_file_system(), layout.installed(layout.receipt_path(package)));
-    return receipt ? modules_step(*receipt) : "none";
+    return receipt ? modules_step(*receipt, lists) : "none";
 }
 
-std::string preload_next_step(const std::string &name, const std::string &first) {
+std::string preload_next_step(const std::string &name, const std::string &first,
+                              ListsSoFar &lists) {
     const std::optional<InstalledPackage> installed = find_installed(name);
     std::string step = installed && installed->extensions.empty()
-                           ? installed_modules_step(installed->package)
-                           : next_step(name);
+                           ? installed_modules_step(installed->package, lists)
+                           : next_step(name, lists);
     if (first.empty() || step.find(first.substr(0, first.size() - 1)) != std::string::npos)
         return step.empty() ? "none" : step;
     if (step.starts_with("none")) step.clear();

@@ -15,6 +15,19 @@ namespace pgx {
 
 namespace {
 
+// What an extension requires and pgx has not installed, also by what it requires.
+constexpr const char *missing_requirement_query = R"(
+WITH RECURSIVE needed(name) AS (
+    SELECT pg_catalog.unnest(e.requires) FROM pgx.installed_extensions AS e
+     WHERE e.extension OPERATOR(pg_catalog.=) $1
+    UNION
+    SELECT r.name
+      FROM needed AS n JOIN pgx.installed_extensions AS e ON e.extension OPERATOR(pg_catalog.=) n.name
+     CROSS JOIN LATERAL pg_catalog.unnest(e.requires) AS r(name))
+SELECT n.name FROM needed AS n
+ WHERE NOT EXISTS (SELECT FROM pgx.installed_extensions AS e WHERE e.extension OPERATOR(pg_catalog.=) n.name)
+ ORDER BY 1)";
+
 constexpr const char *facts_file = "pgx_preload.json";
 constexpr std::uint64_t largest_facts_file = 1024 * 1024;
 
@@ -67,6 +80,9 @@ class Collector {
             " WHERE e.extension OPERATOR(pg_catalog.=) $1",
             {extension});
         if (rows.empty()) return add_of_server(extension);
+        // One that can never be created needs nothing. Its library may even harm the others of the
+        // package: documentdb_distributed's counts on Citus.
+        if (TRY(missing_requirement(extension))) return {};
         for (const std::string &required : pg::strings_from_json_array(rows[0][2]))
             TRY(add_extension(required));
         for (const std::string &library : pg::strings_from_json_array(rows[0][1])) add(library);
@@ -117,8 +133,8 @@ class Collector {
 
 // "ALTER SYSTEM SET cron.database_name = 'shop'; ", or nothing when that is its value, or another
 // one that somebody has chosen where the choice is free.
-std::string setting_step(const RequiredSetting &setting) {
-    if (setting.element) return element_step(setting.name, setting.value);
+std::string setting_step(const RequiredSetting &setting, ListsSoFar *lists) {
+    if (setting.element) return element_step(setting.name, setting.value, lists);
     std::optional<std::string> has = configured_setting(setting.name);
     const bool free_choice = setting.value == "{database}";
     if (has && free_choice) return "";
@@ -187,7 +203,8 @@ Result<std::vector<PreloadNeed>> preload_needs(const std::string &name, const Pr
     return collector.take();
 }
 
-std::string element_step(const std::string &setting, const std::string &element) {
+std::string element_step(const std::string &setting, const std::string &element,
+                         ListsSoFar *lists) {
     const std::vector<pg::Row> current =
         pg::query("SELECT setting FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) $1",
                   {setting});
@@ -195,12 +212,20 @@ std::string element_step(const std::string &setting, const std::string &element)
     std::vector<std::string> elements =
         split_library_list(configured_setting(setting).value_or(current[0][0].value_or("")));
     if (names_library(elements, element)) return "";
-    elements.push_back(element);
+    if (lists != nullptr && lists->contains(setting)) elements = lists->at(setting);
+    if (!names_library(elements, element)) elements.push_back(element);
+    if (lists != nullptr) (*lists)[setting] = elements;
     return "ALTER SYSTEM SET " + setting + " = " + library_list_text(elements) +
            "; SELECT pg_reload_conf(); ";
 }
 
-std::string preload_steps(const std::string &name, const PreloadFacts &facts) {
+Result<std::optional<std::string>> missing_requirement(const std::string &extension) {
+    for (const pg::Row &row : pg::query_latest(missing_requirement_query, {extension}))
+        if (!TRY(server_extension_directory(*row[0]))) return row[0];
+    return std::optional<std::string>{};
+}
+
+std::string preload_steps(const std::string &name, const PreloadFacts &facts, ListsSoFar *lists) {
     Result<std::vector<PreloadNeed>> needs = preload_needs(name, facts);
     if (!needs) return "";
     std::erase_if(*needs, [](const PreloadNeed &need) { return need.optional; });
@@ -221,7 +246,7 @@ std::string preload_steps(const std::string &name, const PreloadFacts &facts) {
         restart = restart || (!by_session && !names_library(running, need.library));
         reconnect = reconnect || (by_session && !names_library(loaded, need.library));
         for (const RequiredSetting &setting : need.settings)
-            add_once(setting.element ? elements : settings, setting_step(setting));
+            add_once(setting.element ? elements : settings, setting_step(setting, lists));
     }
     // Settings come first: some libraries refuse to load without.
     return settings + elements +

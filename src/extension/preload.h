@@ -6,6 +6,8 @@
 // in pgx.directory, which is the administrator's and wins.
 #pragma once
 
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,13 +42,21 @@ struct PreloadNeed {
 // where there is a fact about them, of the server's own. Empty for what nobody knows.
 Result<std::vector<PreloadNeed>> preload_needs(const std::string &name, const PreloadFacts &facts);
 
+// Settings that are lists, as the steps that were told before in the same answer leave them. A list
+// is set as a whole: steps that did not know of each other would each take out again what the other
+// has added.
+using ListsSoFar = std::map<std::string, std::vector<std::string>>;
+
 // What a person has to do before the libraries that `name` cannot do without are in force, each
 // step ending in "; ": "SELECT pgx.preload('x'); restart the server; ". Empty: nothing.
-std::string preload_steps(const std::string &name, const PreloadFacts &facts);
+std::string preload_steps(const std::string &name, const PreloadFacts &facts, ListsSoFar *lists);
 
 // "ALTER SYSTEM SET output_plugin_libraries = pgoutput, wal2json; SELECT pg_reload_conf(); ", or
 // nothing when the list has the element, or the server no such setting.
-std::string element_step(const std::string &setting, const std::string &element);
+std::string element_step(const std::string &setting, const std::string &element, ListsSoFar *lists);
+
+// What the extension requires, itself or by what it requires, and neither pgx nor the server has.
+Result<std::optional<std::string>> missing_requirement(const std::string &extension);
 
 // The names of the libraries of an installed package, as preload settings name them.
 std::vector<std::string> libraries_of(const std::string &package);

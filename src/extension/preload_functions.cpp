@@ -64,6 +64,11 @@ struct Wanted {
 
 Result<Wanted> wanted(const std::string &name, const std::string &via, const PreloadFacts &facts) {
     TRY(check_name("extension", name));
+    if (const std::optional<std::string> missing = TRY(missing_requirement(name)))
+        return fail(ErrorCode::dependency_missing,
+                    "extension \"" + name + "\" cannot be created here",
+                    "It requires \"" + *missing + "\", which neither pgx nor the server has.",
+                    "Install that first: SELECT * FROM pgx.install('" + *missing + "').");
     Wanted result{name, TRY(preload_needs(name, facts))};
     if (result.needs.empty()) {
         const InstalledPackage installed = TRY(require_installed(name));
@@ -103,7 +108,7 @@ std::string said(const Error &error) {
 std::string hint_after_trial(const std::vector<Wanted> &all, const PreloadFacts &facts) {
     std::string settings;
     for (const Wanted &wanted : all) {
-        const std::string steps = preload_steps(wanted.name, facts);
+        const std::string steps = preload_steps(wanted.name, facts, nullptr);
         if (steps.starts_with("ALTER SYSTEM")) settings += steps.substr(0, steps.find("SELECT"));
     }
     return "Nothing was changed. " +
@@ -171,16 +176,18 @@ PGX_FUNCTION(pgx_preload) {
         TRY(check_by_trial(changes, force, all, facts, progress));
         TRY(make_changes(changes));
     }
+    ListsSoFar lists;
     for (const Wanted &wanted : all)
         for (const PreloadNeed &need : wanted.needs) {
             const PreloadChange &change = change_of(changes, need);
             const bool was_there = names_library(change.before.elements, need.library);
             // Once, after the last library.
             const bool last = &need == &wanted.needs.back();
-            rows.add({need.library, was_there ? "already there" : "added", change.before.setting,
-                      library_list_text(change.after),
-                      last ? pg::Value{preload_next_step(wanted.name, first_step(need, change))}
-                           : pg::Value{}});
+            rows.add(
+                {need.library, was_there ? "already there" : "added", change.before.setting,
+                 library_list_text(change.after),
+                 last ? pg::Value{preload_next_step(wanted.name, first_step(need, change), lists)}
+                      : pg::Value{}});
         }
     return rows.done();
 }

@@ -28,6 +28,16 @@ Node *string_constant(const char *text) {
     return reinterpret_cast<Node *>(constant);
 }
 
+// The argument of an empty list. An empty string would be quoted as an element, and a server that
+// is to preload a library called "" does not start; a number is written as it is.
+Node *nothing() {
+    A_Const *constant = makeNode(A_Const);
+    constant->val.fval.type = T_Float;
+    constant->val.fval.fval = pstrdup("");
+    constant->location = -1;
+    return reinterpret_cast<Node *>(constant);
+}
+
 Error unreadable(const std::string &setting, const std::string &value) {
     return Error{ErrorCode::wrong_state, "could not read the present value of " + setting,
                  "It is \"" + value + "\", which the server cannot read as a list either.",
@@ -39,16 +49,16 @@ void alter_system(const std::string &name, const std::vector<std::string> *eleme
     std::vector<const char *> texts;
     if (elements != nullptr)
         for (const std::string &element : *elements) texts.push_back(element.c_str());
-    // An empty list cannot be written; one empty string means it.
-    if (elements != nullptr && texts.empty()) texts.push_back("");
     const char *const *first = texts.data();
     const std::size_t count = texts.size();
-    pg::call([name_text, first, count] {
+    const bool reset = elements == nullptr;
+    pg::call([name_text, first, count, reset] {
         VariableSetStmt *set = makeNode(VariableSetStmt);
-        set->kind = count == 0 ? VAR_RESET : VAR_SET_VALUE;
+        set->kind = reset ? VAR_RESET : VAR_SET_VALUE;
         set->name = pstrdup(name_text);
         for (std::size_t i = 0; i < count; i++)
             set->args = lappend(set->args, string_constant(first[i]));
+        if (!reset && count == 0) set->args = list_make1(nothing());
         AlterSystemStmt *statement = makeNode(AlterSystemStmt);
         statement->setstmt = set;
         AlterSystemSetConfigFile(statement);

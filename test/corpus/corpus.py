@@ -129,6 +129,12 @@ class Corpus:
         if extension in DATA["settings"]:
             cluster.sql(f"ALTER SYSTEM SET {DATA['settings'][extension].format(database=database_name(extension))}")
 
+    def statement(self, cluster: Cluster, extension: str) -> str:
+        """What pgx says is to be typed."""
+        step = cluster.sql(f"SELECT next_step FROM pgx.install('{extension}') WHERE extension = '{extension}'")
+        found = re.search(r"CREATE EXTENSION [^;]*", step)
+        return found[0] if found else f'CREATE EXTENSION "{extension}" CASCADE'
+
     def create(self, cluster: Cluster, extension: str, entry: dict) -> None:
         database = database_name(extension)
         first = DATA["after"].get(extension)
@@ -136,7 +142,7 @@ class Corpus:
             cluster.sql(f'CREATE DATABASE "{database}"')
             if first:
                 cluster.sql(f'CREATE EXTENSION IF NOT EXISTS "{first}" CASCADE', database)
-            cluster.sql(DATA["create"].get(extension, f'CREATE EXTENSION "{extension}" CASCADE'), database, 120)
+            cluster.sql(self.statement(cluster, extension), database, 120)
             entry["created"] = True
             if extension in DATA["queries"]:
                 query, wanted = DATA["queries"][extension]
@@ -192,8 +198,10 @@ class Corpus:
             self.preload(cluster, {extension: {**entry, "preload": False}})
             self.set_up(cluster, extension)
             first = DATA["after"].get(extension)
+            needed = [name for name in (first, extension) if name]
             if entry["preload"] or first:
-                cluster.sql(f"SELECT * FROM pgx.preload('{first or extension}')")
+                for name in needed:
+                    cluster.sql(f"SELECT * FROM pgx.preload('{name}')")
                 if not cluster.restart():
                     raise Problem("the server does not start with it preloaded")
             self.create(cluster, extension, entry)

@@ -345,7 +345,7 @@ subtest 'history' => sub {
     is($last->(), "update|$engine|2.0-1|postgres|operator||life", 'whoever has become somebody else');
     $server->sql("SET SESSION AUTHORIZATION operator; $sql{'engine 1'}");
     is($last->(), "update|$engine|1.0-1|operator|operator||life", 'or altogether');
-    $node->safe_psql('postgres', $sql{'engine -'}, connstr => 'host=127.0.0.1 user=operator dbname=postgres port=' . $node->port);
+    $node->safe_psql('postgres', q{SELECT pgx.remove('engine')}, connstr => 'host=127.0.0.1 user=operator dbname=postgres port=' . $node->port);
     is($last->(), "remove|$engine||operator|operator|127.0.0.1|", 'from where');
     is($server->sql(qq{SELECT count(*) FROM pgx.history WHERE action = 'update' AND (url IS NULL OR length(sha256) <> 64 OR signer !~ '^[0-9A-F]{40}' OR size <= 0 OR at IS NULL)}),
         '0', 'digest, signer, address and time');

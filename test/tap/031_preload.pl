@@ -196,24 +196,85 @@ subtest 'where ALTER SYSTEM does not reach' => sub {
     $node->start;
 };
 
+my $allow;
 subtest 'modules without an extension' => sub {
     # servers before 18.6 let everybody load every output plugin
-    my $allow = $server->sql(q{SELECT count(*) FROM pg_settings WHERE name = 'output_plugin_libraries'}) eq '0' ? ''
+    $allow = $server->sql(q{SELECT count(*) FROM pg_settings WHERE name = 'output_plugin_libraries'}) eq '0' ? ''
       : 'ALTER SYSTEM SET output_plugin_libraries = pgoutput, test_decoding, stenographer; SELECT pg_reload_conf(); ';
     is($server->sql(q{SELECT extension IS NULL, action, next_step FROM pgx.install('stenographer')}),
-        qq{t|installed|${allow}ALTER SYSTEM SET wal_level = logical; restart the server; SELECT pg_create_logical_replication_slot('my_slot', 'stenographer');}, 'an output plugin');
+        qq{t|installed|${allow}ALTER SYSTEM SET wal_level = logical; restart the server; SELECT pg_create_logical_replication_slot('stenographer_slot', 'stenographer');}, 'an output plugin');
     $server->sql($_) foreach split /(?<=;) /, $allow . 'ALTER SYSTEM SET wal_level = logical;';
-    is($server->sql(q{SELECT next_step FROM pgx.install('stenographer')}), q{restart the server; SELECT pg_create_logical_replication_slot('my_slot', 'stenographer');}, 'what is left to do');
+    is($server->sql(q{SELECT next_step FROM pgx.install('stenographer')}), q{restart the server; SELECT pg_create_logical_replication_slot('stenographer_slot', 'stenographer');}, 'what is left to do');
     $server->node->append_conf('postgresql.conf', "max_wal_senders = 2\nmax_replication_slots = 2\n");
     $node->restart;
     my $step = $server->sql(q{SELECT next_step FROM pgx.install('stenographer')});
-    is($step, q{SELECT pg_create_logical_replication_slot('my_slot', 'stenographer');}, 'after the restart');
+    is($step, q{SELECT pg_create_logical_replication_slot('stenographer_slot', 'stenographer');}, 'after the restart');
     $server->sql($step);
     $server->sql('CREATE TABLE notes (x int); INSERT INTO notes VALUES (1)');
-    is($server->sql(q{SELECT data FROM pg_logical_slot_get_changes('my_slot', NULL, NULL)}), 'notes', 'doing that makes it work');
-    $server->sql(q{SELECT pg_drop_replication_slot('my_slot')});
+    is($server->sql(q{SELECT data FROM pg_logical_slot_get_changes('stenographer_slot', NULL, NULL)}), 'notes', 'doing that makes it work');
+    $server->sql(q{SELECT pg_drop_replication_slot('stenographer_slot')});
     is($server->sql(q{SELECT next_step FROM pgx.install('sentry')}), "SELECT pgx.preload('$sentry'); restart the server;", 'one that has to be preloaded');
     is($server->sql(q{SELECT * FROM pgx.preload('sentry')}), q{sentry|added|shared_preload_libraries|pg_stat_statements, "$libdir/auto_explain", sentry|restart the server;}, 'is preloaded by its package');
+};
+
+subtest 'steps of one answer build upon each other' => sub {
+    $server->sql(q{ALTER SYSTEM RESET output_plugin_libraries; ALTER SYSTEM RESET wal_level}) if $allow;
+    $node->reload;
+    $server->sql(q{SELECT pgx.remove(ARRAY['stenographer'])});
+    my @steps = split /\n/, $server->sql(q{SELECT next_step FROM pgx.install(ARRAY['stenographer', 'scribe'])});
+    is(scalar @steps, 2, 'two plugins');
+    like($steps[0], qr/create_logical_replication_slot\('stenographer_slot', 'stenographer'\);$/, 'each has a slot of its own');
+    like($steps[1], qr/create_logical_replication_slot\('scribe_slot', 'scribe'\);$/, 'and so has the other');
+  SKIP: {
+        skip 'this server lets everybody load every output plugin', 2 unless $allow;
+        like($steps[0], qr/output_plugin_libraries = pgoutput, test_decoding, stenographer;/, 'the first');
+        like($steps[1], qr/output_plugin_libraries = pgoutput, test_decoding, stenographer, scribe;/, 'the second keeps the first');
+        $server->sql($_) foreach map { grep { /^ALTER/ } split /(?<=;) / } @steps;
+        $server->sql('SELECT pg_reload_conf()');
+        ok(eventually { $server->sql('SHOW output_plugin_libraries') eq 'pgoutput, test_decoding, stenographer, scribe' }, 'both are in the list');
+        my ($step) = split /\n/, $server->sql(q{SELECT next_step FROM pgx.install('scribe')});
+        unlike($step, qr/output_plugin_libraries/, 'nothing is left of that');
+    }
+};
+
+subtest 'an extension without a default version' => sub {
+    is($server->sql(q{SELECT next_step FROM pgx.install('oldtimer')}), "CREATE EXTENSION oldtimer VERSION '0.9';", 'the next step names one');
+    is($server->sql(q{SELECT outcome FROM pgx.create('oldtimer')}), 'created with this transaction', 'create() takes it');
+    is($server->sql(q{SELECT next_step FROM pgx.install('oldtimer')}), 'none, it is created in this database', 'nothing is left to do');
+    $server->sql(q{DROP EXTENSION oldtimer; SELECT pgx.remove('oldtimer')});
+};
+
+# A list that becomes empty: an empty string in it would be a library that is nowhere.
+subtest 'the last one goes' => sub {
+    my $included = $node->data_dir . '/included.conf';
+    append_to_file($included, "shared_preload_libraries = 'pg_stat_statements'\nsession_preload_libraries = 'auto_explain'\n");
+    append_to_file($conf, "include 'included.conf'\n");
+    $server->sql('ALTER SYSTEM RESET shared_preload_libraries; ALTER SYSTEM RESET session_preload_libraries');
+    $node->restart;
+    is($server->sql('SHOW shared_preload_libraries'), 'pg_stat_statements', 'of a file that is included');
+    is($server->sql(q{SELECT library, value FROM pgx.unpreload('pg_stat_statements')}), 'pg_stat_statements|', 'taken out');
+    like(auto_conf(), qr/^shared_preload_libraries = ''$/m, 'nothing is left');
+    $node->restart;
+    is($server->sql('SHOW shared_preload_libraries'), '', 'the server starts without');
+    is($server->sql(q{SELECT library, value FROM pgx.unpreload('auto_explain')}), 'auto_explain|', 'of the sessions');
+    $node->reload;
+    ok(eventually { $server->sql('SHOW session_preload_libraries') eq '' }, 'sessions begin without');
+    # what is removed by force goes in the same way
+    append_to_file($included, "shared_preload_libraries = 'watch'\n");
+    $server->sql('ALTER SYSTEM RESET shared_preload_libraries');
+    $server->sql(q{SELECT pgx.install('watch')});
+    $node->restart;
+    like($server->messages(q{SELECT pgx.remove('watch', force => true)}), qr/It is now: empty\./, 'remove() with force');
+    $node->restart;
+    is($server->sql('SHOW shared_preload_libraries'), '', 'the server starts without that, too');
+    # and what somebody has written in the way that PostgreSQL documents is seen
+    $server->sql(q{ALTER SYSTEM SET shared_preload_libraries = ''});
+    $node->reload;
+    like($server->sql(q{SELECT status, detail FROM pgx.doctor() WHERE "check" = 'preload settings'}), qr/^error\|Setting shared_preload_libraries names "", and there is no such library: the server would not start again\.$/m, 'doctor()');
+    unlink $included;
+    append_to_file($included, "# nothing\n");
+    $server->sql('ALTER SYSTEM RESET shared_preload_libraries; ALTER SYSTEM RESET session_preload_libraries');
+    $node->restart;
 };
 
 subtest 'what is part of the server' => sub {

@@ -46,6 +46,9 @@ subtest 'an extension more, which requires what nobody has' => sub {
         'is told and does not keep the others from being installed');
     is($server->sql('CREATE EXTENSION octopus_arm CASCADE; SELECT octopus_version()'), '1.0', 'which work');
     is($server->sql(q{SELECT action FROM pgx.install('octopus')}), 'already installed', 'twice');
+    $server->sql(q{SELECT pgx.remove('octopus', force => true)});
+    is($server->sql(q{SELECT next_step FROM pgx.install('octopus') WHERE extension = 'octopus_colony'}), 'none, it requires "nowhere_to_be_found", which is not there', 'which cannot has no next step');
+    $server->refuses('nor is it preloaded', q{SELECT pgx.preload('octopus_colony')}, { sqlstate => 'PX003', message => 'extension "octopus_colony" cannot be created here', hint => qr/Install that first/ });
     my %missing = (sqlstate => 'PX003', detail => qr/"octopus_colony" requires "nowhere_to_be_found"/, hint => qr//);
     $server->refuses('that one by name', q{SELECT pgx.install('octopus_colony')}, \%missing);
     $server->sql('DROP EXTENSION octopus CASCADE');

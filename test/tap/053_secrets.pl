@@ -86,6 +86,27 @@ subtest 'the token is used' => sub {
     # values that are refused are not shown either
     my $error = $node->psql('postgres', "SET log_statement = 'none'; SET log_min_error_statement = panic; SET log_min_duration_statement = -1; SELECT pgx.alter_registry('acme', headers => '{\"Authorization\": \"Bearer $token\\r\\nX: y\"}')", stderr => \my $said);
     push @errors, $said =~ s/^.*?(?=ERROR)//sr =~ s/^LINE.*//msr;
+    # An error has a context in which the statement of a function would be, and the parameters of a prepared one.
+    my $quiet = "SET log_statement = 'none'; SET log_min_duration_statement = -1; SET log_duration = off";
+    my %contexts = (
+        'in a function' => qq{DO \$\$ BEGIN PERFORM pgx.add_registry('acme', '$private', root => '$acme->{root}', headers => '$headers'); END \$\$},
+        'as a parameter' => qq{SELECT pgx.add_registry('acme', '$private', root => '$acme->{root}', headers => \$1) \\bind '$headers' \\g\n},
+        'in another function' => qq{DO \$\$ BEGIN PERFORM pgx.alter_registry('nowhere', headers => '$headers'); END \$\$});
+    # psql sends what is typed; the log's last line of each would be the statement, if it were told
+    foreach my $what (sort keys %contexts)
+    {
+        my $before = -s $node->logfile;
+        $node->psql('postgres', "$quiet;\n$contexts{$what};", stderr => \my $answer, on_error_stop => 0);
+        like($answer, qr/ERROR:  registry "\w+" (?:exists already|does not exist)/, "an error $what");
+        unlike($answer, qr/^CONTEXT/m, "$what: without a context");
+        push @errors, $answer;
+        unlike(slurp_file($node->logfile, $before), qr/\Q$token\E/, "$what: the log");
+    }
+    is($server->sql(q{DO $$ BEGIN PERFORM pgx.alter_registry('acme', priority => 501); RAISE NOTICE 'x'; END $$; SELECT 1}), '1', 'without headers all is as ever');
+    # predefined roles do not read them either
+    $server->sql('CREATE ROLE reader LOGIN; GRANT pg_read_all_data TO reader');
+    is($node->safe_psql('postgres', 'SELECT count(*) FROM pgx.registry_headers', extra_params => [ '--username' => 'reader' ]), '0', 'pg_read_all_data');
+    is($server->sql('SELECT count(*) FROM pgx.registry_headers'), '1', 'they are there');
 };
 
 subtest 'the password is used' => sub {
@@ -97,7 +118,12 @@ subtest 'the password is used' => sub {
     fails_somehow("the environment's proxy", q{SELECT pgx.refresh('farther')});
     fails_somehow("the environment's proxy, for a registry of our own kind", q{SELECT pgx.refresh('farthest')});
     like(join('', @errors[ -3 .. -1 ]), qr/proxy|connect/i, 'it was the proxy that was asked');
-    # a password in an address is refused where that is looked at, and shown nowhere
+    # a password in an address would be in tables that everybody reads
+    fails_somehow('a password in an address', $_) foreach "SELECT pgx.add_registry('named', 'deb [signed-by=$ENV{PGX_FIXTURE_KEY}] http://somebody:secret-word\@127.0.0.2:1/debian stable main')",
+        "SELECT pgx.add_registry('named', 'https://somebody:secret-word\@127.0.0.2/', root => '$acme->{root}')",
+        "SELECT pgx.alter_registry('far', 'deb [signed-by=$ENV{PGX_FIXTURE_KEY}] http://somebody\@127.0.0.2:1/debian stable main')";
+    like(join('', @errors[ -3 .. -1 ]), qr/(?:the (?:URL|source) contains a user name.*){3}/s, 'which says so');
+    is($server->sql(q{SELECT count(*) FROM pgx.registries WHERE source LIKE '%somebody%'}), '0', 'it is not kept');
     $server->sql(q{SELECT pgx.drop_registry('far'), pgx.drop_registry('farther'), pgx.drop_registry('farthest')});
 };
 

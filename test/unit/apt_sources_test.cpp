@@ -120,6 +120,20 @@ TEST(AptSources, UnsupportedTransportsAreNotices) {
     EXPECT_EQ(sources->notices[0].message, "skipping apt source at here:1: transport \"cdrom\" is not supported");
 }
 
+TEST(AptSources, UserNames) {
+    Result<AptSources> sources = parse_apt_sources(
+        "deb http://user:secret@example.org/debian trixie main\n"
+        "deb https://user@example.org/debian trixie main\n"
+        "deb http://example.org/a@b trixie main\n",
+        AptSourceFormat::one_line, "here", "amd64");
+    ASSERT_TRUE(sources) << whole(sources);
+    ASSERT_EQ(sources->sources.size(), 1u);
+    EXPECT_EQ(sources->sources[0].uri, "http://example.org/a@b/");
+    ASSERT_EQ(sources->notices.size(), 2u);
+    EXPECT_EQ(sources->notices[0].message, "skipping apt source at here:1: its URI contains a user name");
+    EXPECT_EQ(sources->notices[0].detail.find("secret"), std::string::npos);
+}
+
 TEST(AptSources, Malformed) {
     struct {
         const char *text, *says;
