@@ -106,9 +106,10 @@ std::string next_step(const std::string &extension, ListsSoFar &lists) {
         const Result<std::optional<std::string>> missing = missing_requirement(extension);
         if (missing && *missing)
             return "none, it requires \"" + **missing + "\", which is not there";
-        return preload + "CREATE EXTENSION " + name +
-               (rows[0][1] ? "" : version_clause(extension)) +
-               (rows[0][2] == "t" ? " CASCADE;" : ";");
+        // What one version requires is not known, and CASCADE does no harm.
+        const std::string version = rows[0][1] ? "" : version_clause(extension);
+        return preload + "CREATE EXTENSION " + name + version +
+               (rows[0][2] == "t" || !version.empty() ? " CASCADE;" : ";");
     }
     if (rows[0][1] && rows[0][0] != rows[0][1])
         return preload + "ALTER EXTENSION " + name + " UPDATE;";

@@ -218,7 +218,7 @@ subtest 'modules without an extension' => sub {
 };
 
 subtest 'steps of one answer build upon each other' => sub {
-    $server->sql(q{ALTER SYSTEM RESET output_plugin_libraries; ALTER SYSTEM RESET wal_level}) if $allow;
+    $server->sql(q{ALTER SYSTEM RESET output_plugin_libraries}) if $allow;
     $node->reload;
     $server->sql(q{SELECT pgx.remove(ARRAY['stenographer'])});
     my @steps = split /\n/, $server->sql(q{SELECT next_step FROM pgx.install(ARRAY['stenographer', 'scribe'])});
@@ -238,7 +238,7 @@ subtest 'steps of one answer build upon each other' => sub {
 };
 
 subtest 'an extension without a default version' => sub {
-    is($server->sql(q{SELECT next_step FROM pgx.install('oldtimer')}), "CREATE EXTENSION oldtimer VERSION '0.9';", 'the next step names one');
+    is($server->sql(q{SELECT next_step FROM pgx.install('oldtimer')}), "CREATE EXTENSION oldtimer VERSION '0.9' CASCADE;", 'the next step names one');
     is($server->sql(q{SELECT outcome FROM pgx.create('oldtimer')}), 'created with this transaction', 'create() takes it');
     is($server->sql(q{SELECT next_step FROM pgx.install('oldtimer')}), 'none, it is created in this database', 'nothing is left to do');
     $server->sql(q{DROP EXTENSION oldtimer; SELECT pgx.remove('oldtimer')});
@@ -273,6 +273,7 @@ subtest 'the last one goes' => sub {
     like($server->sql(q{SELECT status, detail FROM pgx.doctor() WHERE "check" = 'preload settings'}), qr/^error\|Setting shared_preload_libraries names "", and there is no such library: the server would not start again\.$/m, 'doctor()');
     unlink $included;
     append_to_file($included, "# nothing\n");
+    $server->sql(q{SELECT pgx.install('watch')});
     $server->sql('ALTER SYSTEM RESET shared_preload_libraries; ALTER SYSTEM RESET session_preload_libraries');
     $node->restart;
 };
