@@ -13,6 +13,7 @@
 #include <csignal>
 #include <utility>
 
+#include "core/base/descriptor.h"
 #include "core/base/protocol.h"
 #include "extension/settings.h"
 
@@ -32,37 +33,19 @@ namespace {
 constexpr std::uint64_t output_limit = std::uint64_t{1} << 30;
 constexpr long silence_limit_ms = 180 * 1000;
 
-class Descriptor {
-   public:
-    Descriptor() = default;
-    explicit Descriptor(int number) : number_(number) {}
-    Descriptor(Descriptor &&other) noexcept : number_(std::exchange(other.number_, -1)) {}
-    Descriptor &operator=(Descriptor &&other) noexcept {
-        std::swap(number_, other.number_);
-        return *this;
-    }
-    ~Descriptor() {
-        if (number_ >= 0) close(number_);
-    }
-    int get() const { return number_; }
-
-   private:
-    int number_ = -1;
-};
-
 // The request as a file in memory: unlike a pipe it takes any amount without a reader.
 Result<Descriptor> request_file(const std::string &request) {
     Descriptor file(memfd_create("pgx request", MFD_CLOEXEC));
-    if (file.get() < 0) return fail(system_error("could not create a file in memory", errno));
+    if (file.number() < 0) return fail(system_error("could not create a file in memory", errno));
     std::size_t written = 0;
     while (written < request.size()) {
-        ssize_t count = write(file.get(), request.data() + written, request.size() - written);
+        ssize_t count = write(file.number(), request.data() + written, request.size() - written);
         if (count < 0 && errno == EINTR) continue;
         if (count < 0)
             return fail(system_error("could not write the request to the helper", errno));
         written += static_cast<std::size_t>(count);
     }
-    (void)lseek(file.get(), 0, SEEK_SET);
+    (void)lseek(file.number(), 0, SEEK_SET);
     return file;
 }
 
@@ -77,7 +60,7 @@ class Child {
         if (pid_ > 0) (void)end();
     }
 
-    int output() const { return output_.get(); }
+    int output() const { return output_.number(); }
 
     // Kills what is left of the group, reaps the child, returns its wait status.
     int end() {
@@ -132,11 +115,11 @@ Result<Child> Child::start(const std::string &program, const Descriptor &input) 
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) return fail(system_error("could not create a pipe", errno));
     Descriptor read_end(ends[0]), write_end(ends[1]);
-    (void)fcntl(read_end.get(), F_SETFL, O_NONBLOCK);
+    (void)fcntl(read_end.number(), F_SETFL, O_NONBLOCK);
 
     SpawnActions spawn;
-    posix_spawn_file_actions_adddup2(&spawn.actions_, input.get(), STDIN_FILENO);
-    posix_spawn_file_actions_adddup2(&spawn.actions_, write_end.get(), STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&spawn.actions_, input.number(), STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&spawn.actions_, write_end.number(), STDOUT_FILENO);
     // Standard error stays: the server's log. A group of its own, so that it can be ended with what
     // it started; default signal handling, because a backend ignores and blocks some.
     sigset_t none, all;

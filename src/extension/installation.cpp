@@ -85,6 +85,14 @@ std::string because(const std::string &action, const std::string &required_by) {
 
 pg::Row satisfied_row(const Satisfied &satisfied, ListsSoFar &lists) {
     const bool installed = satisfied.by == Satisfied::By::installed;
+    if (installed)
+        if (const auto package = find_installed(satisfied.package);
+            package && package->extensions.empty())
+            return {{},
+                    because("already installed", satisfied.required_by),
+                    package->version,
+                    satisfied.where,
+                    satisfied.required_by.empty() ? step_of(satisfied, lists) : pg::Value{}};
     return {satisfied.extension,
             because(installed ? "already installed" : "part of the server", satisfied.required_by),
             satisfied.version.empty() ? pg::Value{} : satisfied.version, satisfied.where,

@@ -66,8 +66,8 @@ bool concerns(const std::string &registry, const std::vector<InstalledPackage> &
 }
 
 pg::Row unchanged_row(const InstalledPackage &installed, const std::string &why) {
-    const std::string extension =
-        installed.extensions.empty() ? installed.package : installed.extensions.front();
+    if (installed.extensions.empty()) return {{}, why, installed.version, installed.origin(), {}};
+    const std::string &extension = installed.extensions.front();
     const std::string version = installed_default_version(extension);
     return {extension, why, version.empty() ? pg::Value{} : version, installed.origin(), {}};
 }
@@ -189,7 +189,7 @@ PGX_FUNCTION(pgx_update) {
                 return package.release.package == installed.package;
             }))
             unchanged.push_back(unchanged_row(installed, "not updated: newer versions do not fit"));
-    std::ranges::stable_sort(unchanged, {}, [](const pg::Row &row) { return row[0]; });
+    std::ranges::stable_sort(unchanged, {}, [](const pg::Row &row) { return std::pair(row[0], row[3]); });
     for (const pg::Row &row : unchanged) rows.add(row);
     return rows.done();
 }

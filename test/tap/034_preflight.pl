@@ -41,6 +41,9 @@ subtest 'a disk that is too small' => sub {
 subtest 'an output plugin' => sub {
     my $step = $server->sql(q{SELECT next_step FROM pgx.install('stenographer') WHERE extension IS NULL});
     like($step, qr/SELECT pg_create_logical_replication_slot\('stenographer_slot', 'stenographer'\);$/, 'its next step names the plugin');
+    my $version = q{1.0-1};
+    is($server->sql(q{SELECT extension IS NULL, action, version FROM pgx.install('stenographer')}), "t|already installed|$version", 'twice: without an extension, with the version of the package');
+    is($server->sql(q{SELECT extension IS NULL, action, version FROM pgx.update('stenographer')}), "t|up to date|$version", 'and in update()');
     # what comes before it may be for servers that want plugins to be listed
     foreach my $statement (grep { $_ ne 'reconnect' } split /; */, $step)
     {

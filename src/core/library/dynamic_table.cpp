@@ -14,6 +14,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "core/base/descriptor.h"
+
 namespace pgx {
 
 namespace {
@@ -22,20 +24,6 @@ namespace {
 constexpr int most_symbols = 2'000'000;
 constexpr std::size_t most_version_entries = 10'000;
 constexpr GElf_Versym hidden_bit = 0x8000;
-
-class Descriptor {
-   public:
-    explicit Descriptor(int number) : number_(number) {}
-    Descriptor(const Descriptor &) = delete;
-    Descriptor &operator=(const Descriptor &) = delete;
-    ~Descriptor() {
-        if (number_ >= 0) ::close(number_);
-    }
-    int number() const { return number_; }
-
-   private:
-    int number_;
-};
 
 struct ElfEnder {
     void operator()(Elf *elf) const { elf_end(elf); }

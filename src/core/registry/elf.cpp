@@ -28,6 +28,8 @@
 #include <set>
 #include <tuple>
 
+#include "core/base/descriptor.h"
+
 namespace pgx {
 
 namespace {
@@ -37,20 +39,6 @@ constexpr std::uint64_t largest_table = 32 * 1024 * 1024;
 constexpr std::size_t most_version_entries = 10'000;
 constexpr std::size_t chunk_size = 64 * 1024;
 constexpr std::size_t longest_message = 1024;
-
-class Descriptor {
-   public:
-    explicit Descriptor(int number) : number_(number) {}
-    Descriptor(const Descriptor &) = delete;
-    Descriptor &operator=(const Descriptor &) = delete;
-    ~Descriptor() {
-        if (number_ >= 0) ::close(number_);
-    }
-    int number() const { return number_; }
-
-   private:
-    int number_;
-};
 
 struct ElfEnder {
     void operator()(Elf *elf) const { elf_end(elf); }

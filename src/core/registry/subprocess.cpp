@@ -18,6 +18,7 @@
 #include <csignal>
 #include <utility>
 
+#include "core/base/descriptor.h"
 #include "core/registry/sandbox.h"
 
 namespace pgx {
@@ -28,28 +29,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t output_limit = 1024 * 1024;
 constexpr std::array program_directories{"/usr/bin", "/usr/local/bin", "/bin"};
-
-class Descriptor {
-   public:
-    explicit Descriptor(int number = -1) : number_(number) {}
-    Descriptor(Descriptor &&other) noexcept : number_(std::exchange(other.number_, -1)) {}
-    Descriptor &operator=(Descriptor &&other) noexcept {
-        std::swap(number_, other.number_);
-        return *this;
-    }
-    Descriptor(const Descriptor &) = delete;
-    Descriptor &operator=(const Descriptor &) = delete;
-    ~Descriptor() { close(); }
-
-    int number() const { return number_; }
-    bool valid() const { return number_ >= 0; }
-    void close() {
-        if (number_ >= 0) ::close(std::exchange(number_, -1));
-    }
-
-   private:
-    int number_;
-};
 
 struct Pipe {
     Descriptor reading, writing;
