@@ -84,9 +84,13 @@ Result<Json> answer(Reporter &reporter) {
     auto job = read_job(*request);
     if (!job) return fail(std::move(job.error()).prefixed("could not read the request"));
     const SandboxReport report = TRY(enter_sandbox(first_rules(*job), system_calls(*job)));
-    TRY(narrow_sandbox(rules(*job, this_host(), real_file_system())));
+    AptHost host = this_host();
+    TRY(narrow_sandbox(rules(*job, host, real_file_system())));
     if (auto *wanted = std::get_if<ReportSandboxJob>(&*job)) wanted->report = report;
-    return perform(*job, make_registry, real_file_system(), reporter);
+    const auto make = [&host](std::string_view kind, FileSystem &fs) {
+        return make_registry(kind, fs, host);
+    };
+    return perform(*job, make, real_file_system(), reporter);
 }
 
 }  // namespace

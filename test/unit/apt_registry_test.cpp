@@ -172,13 +172,9 @@ TEST_F(Apt, RefreshesFromTheHost) {
     ASSERT_TRUE(result) << whole(result);
     EXPECT_EQ(reporter.rows.size(), 2u);
     EXPECT_TRUE(reporter.has_notice("\"cdrom\" is not supported"));
-    const std::string dump = directory.get("cache/apt/apt-config-1");
     auto again = refresh("", result->state);
     ASSERT_TRUE(again);
     EXPECT_TRUE(again->unchanged);
-    // What apt-config said the first time, which is another thing each time.
-    EXPECT_FALSE(dump.empty());
-    EXPECT_EQ(directory.get("cache/apt/apt-config-1"), dump);
 }
 
 TEST_F(Apt, UnchangedIsNoticed) {

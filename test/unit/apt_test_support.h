@@ -226,9 +226,6 @@ inline AptHost test_host(const TemporaryDirectory &directory, const std::string 
     std::filesystem::create_directories(root + "/etc/apt/trusted.gpg.d");
     TestRepository::put(root + "/apt-config", "#!/bin/sh\necho \"Run \\\"$$\\\";\"\ncat '" + root + "/dump'\n");
     std::filesystem::permissions(root + "/apt-config", std::filesystem::perms::owner_all);
-    // The cache takes nothing for granted that was changed in the last two seconds.
-    auto old = std::filesystem::file_time_type::clock::now() - std::chrono::hours(1);
-    for (const char *name : {"/apt-config", "/etc/apt/apt.conf"}) std::filesystem::last_write_time(root + name, old);
     AptHost host;
     host.apt_config = root + "/apt-config";
     host.now = [] { return test_now; };

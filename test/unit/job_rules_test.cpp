@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <functional>
 
+#include "core/base/json.h"
+#include "core/registry/apt_cache.h"
 #include "core/registry/subprocess.h"
 #include "temporary_directory.h"
 
@@ -102,7 +104,65 @@ TEST_F(JobRules, FilesOfLocalRegistriesAndKeyrings) {
         reads(rules_for(refresh("apt", "deb copy:/srv/mirror trixie main")), "/srv/mirror/"));
     EXPECT_TRUE(reads(rules_for(fetch("apt", "deb file:/srv/m x main", "file:/srv/pool/a.deb")),
                       "/srv/m/"));
-    EXPECT_TRUE(reads(rules_for(fetch("pgx", "", "file:///srv/pool/a.deb")), "/srv/pool/a.deb"));
+    EXPECT_TRUE(reads(rules_for(fetch("pgx", "file:///srv/pgx", "file:///srv/pgx/a")), "/srv/pgx"));
+}
+
+// The address of an artifact is what an earlier helper has reported.
+TEST_F(JobRules, AddressesOfArtifactsWidenNothing) {
+    for (const char *kind : {"pgx", "apt"}) {
+        const std::string source = kind == std::string("pgx") ? "http://example.org:81/"
+                                                              : "deb http://example.org:81/ x main";
+        const Ports ports{53, 81, 443};
+        const SandboxRules file = rules_for(fetch(kind, source, "file:///srv/data"));
+        EXPECT_FALSE(reads(file, "/srv/data")) << kind;
+        EXPECT_EQ(file.ports, ports) << kind;
+        EXPECT_EQ(rules_for(fetch(kind, source, "http://example.org:5432/a")).ports, ports) << kind;
+    }
+}
+
+// Nor does anything that it has left in the cache.
+TEST_F(JobRules, ARecordInTheCacheWidensNothing) {
+    directory.put("apt-config", "#!/bin/sh\necho 'APT::Key::GPGVCommand \"/own/gpgv\";'\n");
+    ASSERT_EQ(::chmod((directory / "apt-config").c_str(), 0700), 0);
+    host.apt_config = directory / "apt-config";
+    // As it was kept there once.
+    const auto digest = sha256_of(host.apt_config + "\n");
+    auto cache = AptCache::open(directory / "cache", real_file_system());
+    ASSERT_TRUE(digest && cache);
+    ASSERT_TRUE(
+        cache->store("apt-config-1", dump_json({{"watched", Json::array()},
+                                                {"fingerprint", *digest},
+                                                {"dump",
+                                                 "Dir::Etc::trusted \"/srv/data\";\n"
+                                                 "APT::Key::GPGVCommand \"/srv/program\";\n"}})));
+    const SandboxRules found = rules_for(refresh("apt", "deb http://example.org/debian x main"));
+    EXPECT_FALSE(reads(found, "/srv/data"));
+    EXPECT_EQ(std::ranges::count(*found.programs, "/srv/program"), 0);
+    EXPECT_EQ(std::ranges::count(*found.programs, "/own/gpgv"), 1);
+    // What is there afterwards is what was there before.
+    const auto names = real_file_system().list(directory / "cache/apt");
+    EXPECT_EQ(*names, std::vector<std::string>{"apt-config-1"});
+}
+
+// It is asked once, and cannot be started any more.
+TEST_F(JobRules, AptConfigIsAskedBeforehand) {
+    directory.put("apt-config", "#!/bin/sh\necho \"Run \\\"$$\\\";\"\n");
+    ASSERT_EQ(::chmod((directory / "apt-config").c_str(), 0700), 0);
+    host.apt_config = directory / "apt-config";
+    const SandboxRules found = rules_for(refresh("apt", "deb http://example.org/debian x main"));
+    EXPECT_EQ(std::ranges::count(*found.programs, host.apt_config), 0);
+    EXPECT_EQ(std::ranges::count(*found.programs, find_program("dpkg")), 0);
+    ASSERT_TRUE(host.config && *host.config);
+    EXPECT_EQ(load_apt_config(host)->get("Run"), (*host.config)->get("Run"));
+    host.config.reset();
+    directory.put("apt-config", "#!/bin/sh\nexit 1\n");
+    rules_for(refresh("apt", "deb http://example.org/debian x main"));
+    ASSERT_TRUE(host.config);
+    EXPECT_FALSE(*host.config);
+    // Those that have nothing to do with apt do not ask.
+    host.config.reset();
+    rules_for(refresh("pgx", "https://example.org/"));
+    EXPECT_FALSE(host.config);
 }
 
 TEST_F(JobRules, FollowTheHostsConfiguration) {
@@ -126,8 +186,7 @@ TEST_F(JobRules, FollowTheHostsConfiguration) {
         EXPECT_TRUE(reads(found, path)) << path;
     EXPECT_TRUE(reads(found, directory / "sources.list"));
     EXPECT_EQ(found.ports, (Ports{53, 443, 444, 999}));
-    for (const std::string &program : {std::string("/own/gpgv"), host.apt_config})
-        EXPECT_NE(std::ranges::find(*found.programs, program), found.programs->end()) << program;
+    EXPECT_EQ(std::ranges::count(*found.programs, "/own/gpgv"), 1);
 }
 
 TEST_F(JobRules, LibrariesAreForFetchingOnly) {

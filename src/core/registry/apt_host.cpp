@@ -12,44 +12,9 @@ namespace pgx {
 
 namespace {
 
-constexpr const char *config_record = "apt-config-1";
-
 std::string environment_value(const char *name) {
     const char *value = std::getenv(name);
     return value ? value : "";
-}
-
-// The files that a configuration comes from, besides those of the sources, which are read every time.
-std::vector<std::string> watched_paths(const AptHost &host, const AptConfig &config) {
-    std::vector<std::string> paths = {host.apt_config};
-    for (const std::string &variable : host.environment)
-        if (variable.starts_with("APT_CONFIG=")) paths.push_back(variable.substr(11));
-    for (const char *name : {"Dir::Etc::main", "Dir::Etc::parts"})
-        if (std::string path = config.path(name); !path.empty()) paths.push_back(path);
-    return paths;
-}
-
-// Names, times, sizes and inodes in one digest. `newest` becomes the latest time of change in seconds.
-Result<std::string> fingerprint(const AptHost &host, const std::vector<std::string> &paths, FileSystem &fs,
-                                std::int64_t &newest) {
-    std::string text = host.apt_config + "\n";
-    for (const std::string &variable : host.environment) text += variable + "\n";
-    auto add = [&](const std::string &path) -> Result<FileType> {
-        std::optional<FileInfo> info = TRY(fs.info(resolved_path(path)));
-        text += path;
-        if (info) newest = std::max(newest, info->mtime_ns / 1'000'000'000);
-        if (info)
-            for (std::uint64_t number :
-                 {static_cast<std::uint64_t>(info->mtime_ns), info->size, info->device, info->inode})
-                text += " " + std::to_string(number);
-        text += "\n";
-        return info ? info->type : FileType::other;
-    };
-    for (const std::string &path : paths) {
-        if (TRY(add(path)) != FileType::directory) continue;
-        for (const std::string &name : TRY(fs.list(resolved_path(path)))) TRY(add(join_path(path, name)));
-    }
-    return sha256_of(text);
 }
 
 bool without_proxy(const std::string &no_proxy, const std::string &host) {
@@ -95,31 +60,10 @@ AptHost this_host() {
     return host;
 }
 
-Result<AptConfig> load_apt_config(const AptHost &host, AptCache &cache, FileSystem &fs) {
+Result<AptConfig> load_apt_config(const AptHost &host) {
+    if (host.config) return *host.config;
     if (host.apt_config.empty()) return AptConfig{};
-    if (std::optional<Json> record = cache.load_json(config_record)) {
-        auto paths = json_strings(*record, "watched");
-        auto recorded = json_string(*record, "fingerprint");
-        auto dump = json_string(*record, "dump");
-        if (paths && recorded && dump) {
-            std::int64_t newest = 0;
-            auto now = fingerprint(host, *paths, fs, newest);
-            if (now && *now == *recorded)
-                if (auto config = parse_apt_config(*dump)) return config;
-        }
-    }
-    const std::int64_t started = std::time(nullptr);
-    std::string dump = TRY(run_apt_config(host.apt_config, host.environment));
-    AptConfig config = TRY(parse_apt_config(dump));
-    std::vector<std::string> paths = watched_paths(host, config);
-    std::int64_t newest = 0;
-    std::string digest = TRY(fingerprint(host, paths, fs, newest));
-    // A file that was changed just now may have been changed after apt-config read it, and a second change within the clock's
-    // grain would not show. Then nothing is recorded, and the next refresh runs apt-config again.
-    if (newest < started - 1)
-        TRY(cache.store(config_record,
-                        dump_json({{"watched", paths}, {"fingerprint", digest}, {"dump", dump}})));
-    return config;
+    return parse_apt_config(TRY(run_apt_config(host.apt_config, host.environment)));
 }
 
 std::string url_host(std::string_view url) {

@@ -1,15 +1,18 @@
 // apt_host.h - this host as apt sees it: its configuration, and how it reaches the network.
+//
+// apt-config is run once by every helper that needs it (20 ms), before the sandbox is narrowed: what it says decides what may be
+// read and started. A record of it from one helper to the next would have to lie where no helper can write.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/base/file_system.h"
 #include "core/base/protocol.h"
 #include "core/base/result.h"
-#include "core/registry/apt_cache.h"
 #include "core/registry/apt_config.h"
 #include "core/registry/fetch.h"
 
@@ -21,13 +24,13 @@ struct AptHost {
     std::vector<std::string> environment;           // for it: "APT_CONFIG=..." when that is set
     std::string http_proxy, https_proxy, no_proxy;  // of the environment, which apt heeds where its own settings are silent
     std::function<std::int64_t()> now;              // seconds since the epoch
+    std::optional<Result<AptConfig>> config = {};   // what apt-config said, or why it did not, once it was asked
 };
 
 AptHost this_host();
 
-// The host's apt configuration; an empty one when it has no apt-config. The program is run only when something has changed that
-// it reads: its output is cached with name, time, size and inode of every file of the configuration.
-Result<AptConfig> load_apt_config(const AptHost &host, AptCache &cache, FileSystem &fs);
+// The host's apt configuration; an empty one when it has no apt-config. Asks it unless that was done before.
+Result<AptConfig> load_apt_config(const AptHost &host);
 
 // Proxy, certificates and time-outs that apt would use for this URL.
 FetchOptions fetch_options(const AptHost &host, const AptConfig &config, const std::string &url);

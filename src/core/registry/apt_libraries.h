@@ -11,6 +11,7 @@
 
 #include "core/base/platform.h"
 #include "core/library/private_libraries.h"
+#include "core/registry/apt_cache.h"
 #include "core/registry/apt_host.h"
 #include "core/registry/apt_listing.h"
 #include "core/registry/registry.h"

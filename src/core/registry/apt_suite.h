@@ -13,6 +13,7 @@
 #include "core/base/file_system.h"
 #include "core/base/protocol.h"
 #include "core/base/result.h"
+#include "core/registry/apt_cache.h"
 #include "core/registry/apt_host.h"
 #include "core/registry/apt_release.h"
 #include "core/registry/apt_sources.h"

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "core/registry/address.h"
-#include "core/registry/apt_cache.h"
 #include "core/registry/apt_sources.h"
 #include "core/registry/deb822.h"
 #include "core/registry/signature.h"
@@ -62,7 +61,7 @@ constexpr std::array linker_programs{"/usr/sbin/ldconfig.real", "/sbin/ldconfig.
 
 class RulesMaker {
    public:
-    RulesMaker(const AptHost &host, FileSystem &fs) : host_(host), fs_(fs) {
+    RulesMaker(AptHost &host, FileSystem &fs) : host_(host), fs_(fs) {
         readable_.assign(system_paths.begin(), system_paths.end());
         if (std::string linker = dynamic_linker(); !linker.empty())
             programs_.push_back(std::move(linker));
@@ -97,25 +96,20 @@ class RulesMaker {
     }
 
     // The host's apt: once.
-    const AptConfig &apt(const std::string &cache_directory) {
+    const AptConfig &apt() {
         if (config_) return *config_;
-        config_.emplace();
-        if (auto cache = AptCache::open(cache_directory, fs_))
-            if (auto config = load_apt_config(host_, *cache, fs_)) config_ = std::move(*config);
+        host_.config = load_apt_config(host_);
+        config_ = host_.config->value_or(AptConfig());
         for (const std::string &variable : host_.environment)
             if (variable.starts_with("APT_CONFIG=")) read(variable.substr(11));
         for (const char *place : apt_places) read(config_->path(place));
         for (const char *program : verifiers) run(program);
         run(config_->get("APT::Key::GPGVCommand"));
-        // For apt-config's question which architectures there are.
-        run("dpkg");
-        run(host_.apt_config);
         return *config_;
     }
 
-    void apt_source(const std::string &source, const std::string &cache,
-                    const std::string &architecture) {
-        const AptConfig &config = apt(cache);
+    void apt_source(const std::string &source, const std::string &architecture) {
+        const AptConfig &config = apt();
         const Result<AptSources> sources =
             source.empty()
                 ? read_host_apt_sources(config, architecture, fs_)
@@ -144,7 +138,7 @@ class RulesMaker {
     }
 
    private:
-    const AptHost &host_;
+    AptHost &host_;
     FileSystem &fs_;
     std::optional<AptConfig> config_;
     std::vector<std::string> readable_, programs_;
@@ -154,21 +148,21 @@ class RulesMaker {
 void add(RulesMaker &maker, const RefreshJob &job) {
     const RefreshRequest &request = job.request;
     if (job.kind == "apt")
-        maker.apt_source(request.source, request.cache, request.platform.architecture);
+        maker.apt_source(request.source, request.platform.architecture);
     else
         maker.reach(request.source, AptConfig());
 }
 
 void add(RulesMaker &maker, const FetchJob &job) {
     const FetchRequest &request = job.request;
-    std::set<std::string> apt_sources;
-    for (std::size_t i = 0; i < job.kinds.size(); ++i) {
-        const bool apt = job.kinds[i] == "apt";
-        if (apt) apt_sources.insert(request.artifacts[i].source);
-        maker.reach(request.artifacts[i].url, apt ? maker.apt(request.cache) : AptConfig());
-    }
+    // By the sources, which an administrator has given, and not by the artifacts' own addresses,
+    // which the helper has reported: they are below those, or are not reached.
+    std::set<std::string> apt_sources, other_sources;
+    for (std::size_t i = 0; i < job.kinds.size(); ++i)
+        (job.kinds[i] == "apt" ? apt_sources : other_sources).insert(request.artifacts[i].source);
+    for (const std::string &source : other_sources) maker.reach(source, AptConfig());
     for (const std::string &source : apt_sources)
-        maker.apt_source(source, request.cache, request.platform.architecture);
+        maker.apt_source(source, request.platform.architecture);
     maker.libraries(request.server);
 }
 
@@ -208,7 +202,7 @@ std::vector<std::string> linker_directories(const std::string &path, FileSystem 
 
 SandboxRules first_rules(const Job &job) { return {.writable = writable_directories(job)}; }
 
-SandboxRules rules(const Job &job, const AptHost &host, FileSystem &fs) {
+SandboxRules rules(const Job &job, AptHost &host, FileSystem &fs) {
     // A library on trial may look for files and programs as it will in the server; but what it does
     // must not be seen outside.
     if (is_trial(job))

@@ -2,8 +2,10 @@
 //
 // Worked out from the request, which is the backend's, and from what the administrator of this host
 // has written down: apt's configuration and sources, the environment. Nothing that comes from a
-// registry widens it. What a job cannot read, although the server's user could: the data directory
-// apart from the cache and staging, home directories, private keys, other servers' files.
+// registry widens it, and nothing that an earlier helper could have written: neither what lies in
+// the cache nor the addresses of artifacts, which it has reported. What a job cannot read, although
+// the server's user could: the data directory apart from the cache and staging, home directories,
+// private keys, other servers' files.
 //
 // Ports, not addresses, because that is what Landlock knows: those of the registry's URLs and of
 // the proxies to them, 443 for redirects from http to https, and 53, which a resolver uses for long
@@ -20,9 +22,10 @@ namespace pgx {
 // While the host's configuration is being read.
 SandboxRules first_rules(const Job &job);
 
-// From then on. Reads the configuration, and has apt-config run for it where it is not in the
-// cache; what cannot be read here is left to the job to complain about.
-SandboxRules rules(const Job &job, const AptHost &host, FileSystem &fs);
+// From then on. Reads the configuration, and has apt-config run for it, which is out of reach
+// afterwards: `host` keeps what it said. What cannot be read here is left to the job to complain
+// about.
+SandboxRules rules(const Job &job, AptHost &host, FileSystem &fs);
 
 // The filter of system calls that is right for the job.
 SystemCalls system_calls(const Job &job);

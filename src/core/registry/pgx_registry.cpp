@@ -7,6 +7,7 @@
 #include "core/bundle/unpack_bundle.h"
 #include "core/catalog/catalog.h"
 #include "core/library/private_libraries.h"
+#include "core/registry/apt_cache.h"
 #include "core/registry/artifact_cache.h"
 #include "core/registry/pgx_transport.h"
 #include "core/tuf/client.h"

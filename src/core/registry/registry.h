@@ -19,6 +19,8 @@
 
 namespace pgx {
 
+struct AptHost;
+
 struct RefreshRequest {
     std::string registry;    // its name, for messages
     std::string source;      // kind's own syntax; for apt: empty (the host's configuration), one-line or deb822 sources
@@ -73,6 +75,6 @@ class Registry {
 };
 
 // The implementation for a kind ("apt"), or invalid_argument that lists the kinds there are.
-Result<std::unique_ptr<Registry>> make_registry(std::string_view kind, FileSystem &fs);
+Result<std::unique_ptr<Registry>> make_registry(std::string_view kind, FileSystem &fs, const AptHost &host);
 
 }  // namespace pgx
