@@ -360,6 +360,47 @@ TEST_F(FetchTest, NoRedirectLeadsInside) {
     EXPECT_EQ(body_of("/redirect/https", with), "hello\n");
 }
 
+// 127.0.0.2, where nobody listens, is inside, too.
+bool is_internal_port_or_second_address(const sockaddr *address) {
+    const auto *in = reinterpret_cast<const sockaddr_in *>(address);
+    return in->sin_addr.s_addr == htonl(INADDR_LOOPBACK + 1) || is_internal_port(address);
+}
+
+// Whoever publishes a registry chooses its host's addresses: one that is inside, and is only tried,
+// must not make the registry an internal one.
+TEST_F(FetchTest, AnAddressThatWasOnlyTriedDoesNotCount) {
+    FetchOptions with = options();
+    with.ca_file = server_->certificate();
+    with.is_internal = is_internal_port_or_second_address;
+    const std::string port = std::to_string(port_of(server_->url("/")));
+    const auto named = [&](const std::string &path) {
+        return request("http://two.example.org:" + port + path);
+    };
+    internal_ports = {port_of(server_->secure_url("/"))};
+    with.addresses = "two.example.org:" + port + ":127.0.0.2,127.0.0.1";
+    const auto reached = fetch(named("/ok"), with);
+    ASSERT_TRUE(reached) << reached.error().message << reached.error().detail;
+    for (const std::vector<std::string> &headers :
+         {std::vector<std::string>{}, {"Authorization: Bearer secret"}}) {
+        Download one = named("/redirect/https");
+        one.headers = headers;
+        const auto result = fetch(one, with);
+        ASSERT_FALSE(result);
+        EXPECT_NE(result.error().message.find("redirected to an address that is not allowed"),
+                  std::string::npos)
+            << result.error().message;
+    }
+    // Nor does it for other downloads over connections that are kept.
+    Connections connections;
+    for (int i = 0; i < 2; ++i)
+        EXPECT_FALSE(download({named("/redirect/https"), named("/redirect/https")}, with,
+                              real_file_system(), reporter_, &connections));
+    // One that is inside may lead to its neighbours.
+    internal_ports.push_back(port_of(server_->url("/")));
+    EXPECT_TRUE(fetch(named("/redirect/https"), with));
+    internal_ports = {};
+}
+
 TEST_F(FetchTest, CredentialsStayWithTheirHostAndOutOfMessages) {
     std::string url = server_->url("/authorization");
     url.insert(7, "user:secret@");

@@ -149,7 +149,6 @@ class Downloader {
 struct Connections::Handles {
     CurlLibrary library;  // outlives the handle
     std::unique_ptr<CURLM, MultiFreer> multi;
-    InternalHosts hosts;
 
     Result<void> prepare() {
         if (!library.usable()) return fail(ErrorCode::internal, "could not initialize libcurl");
@@ -178,8 +177,8 @@ Result<std::vector<Downloaded>> download(const std::vector<Download> &downloads,
     for (const Download &one : downloads) {
         TRY(check_download(one));
         Address address = TRY(parse_address(one.url, one.item));
-        transfers.push_back(std::make_unique<Transfer>(one, std::move(address), options, fs,
-                                                       reporter, used.handles_->hosts));
+        transfers.push_back(
+            std::make_unique<Transfer>(one, std::move(address), options, fs, reporter));
     }
     TRY(Downloader(used.handles_->multi.get(), transfers).run());
     std::vector<Downloaded> results;

@@ -29,6 +29,8 @@ struct FetchOptions {
     unsigned tries = 3;
     // Where a redirect may not lead from an address that is not so; tests have one address only.
     bool (*is_internal)(const sockaddr *) = is_internal_address;
+    // Only for tests: "host:port:address,address" instead of what the resolver would say.
+    std::string addresses = {};
 };
 
 // One file to get. Give either `path` (streamed to a new file there) or leave it empty (kept in

@@ -1,5 +1,7 @@
 #include "core/registry/transfer.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <sodium.h>
 #include <sys/socket.h>
 
@@ -59,11 +61,10 @@ Result<void> check_download(const Download &download) {
 }
 
 Transfer::Transfer(const Download &download, Address address, const FetchOptions &options,
-                   FileSystem &fs, Reporter &reporter, InternalHosts &hosts)
+                   FileSystem &fs, Reporter &reporter)
     : download_(download),
       url_(download.url),
       address_(std::move(address)),
-      began_internally_(&hosts[address_.host]),
       options_(options),
       fs_(fs),
       reporter_(reporter) {}
@@ -179,6 +180,12 @@ bool Transfer::set_options() {
     set(CURLOPT_WRITEDATA, static_cast<void *>(this));
     set(CURLOPT_OPENSOCKETFUNCTION, open_socket);
     set(CURLOPT_OPENSOCKETDATA, static_cast<void *>(this));
+    set(CURLOPT_PREREQFUNCTION, before_request);
+    set(CURLOPT_PREREQDATA, static_cast<void *>(this));
+    if (!options_.addresses.empty()) {
+        addresses_.reset(curl_slist_append(nullptr, options_.addresses.c_str()));
+        set(CURLOPT_RESOLVE, addresses_.get());
+    }
     headers_.reset();
     if (!download_.if_none_match.empty())
         good = good && add_header("If-None-Match: " + download_.if_none_match);
@@ -212,20 +219,50 @@ std::size_t Transfer::receive(char *bytes, std::size_t size, std::size_t count,
     return CURL_WRITEFUNC_ERROR;
 }
 
-// Asked for each connection, with the address that the name was resolved to.
+bool Transfer::is_redirected() const {
+    long followed = 0;
+    curl_easy_getinfo(easy_.get(), CURLINFO_REDIRECT_COUNT, &followed);
+    return followed + redirects_ > 0;
+}
+
+// Asked for each connection that is tried, with an address that the name was resolved to. Where a
+// redirect leads inside, not even a connection is made.
 curl_socket_t Transfer::open_socket(void *self_pointer, curlsocktype,
                                     curl_sockaddr *peer) noexcept {
     auto &self = *static_cast<Transfer *>(self_pointer);
-    const bool internal = self.options_.is_internal(&peer->addr);
-    long followed = 0;
-    curl_easy_getinfo(self.easy_.get(), CURLINFO_REDIRECT_COUNT, &followed);
-    if (followed + self.redirects_ == 0) {
-        *self.began_internally_ = *self.began_internally_ || internal;
-    } else if (internal && !*self.began_internally_) {
+    if (self.is_redirected() && !self.began_internally_ && self.options_.is_internal(&peer->addr)) {
         self.led_inside_ = true;
         return CURL_SOCKET_BAD;
     }
     return ::socket(peer->family, peer->socktype | SOCK_CLOEXEC, peer->protocol);
+}
+
+// Asked for each request, with the address of the connection that it goes over, new or used again:
+// of several addresses that a name has, the one that counts.
+int Transfer::before_request(void *self_pointer, char *address, char *, int port, int) noexcept {
+    auto &self = *static_cast<Transfer *>(self_pointer);
+    // There is no connection for a file.
+    if (self.address_.scheme == "file") return CURL_PREREQFUNC_OK;
+    sockaddr_storage peer = {};
+    auto *four = reinterpret_cast<sockaddr_in *>(&peer);
+    auto *six = reinterpret_cast<sockaddr_in6 *>(&peer);
+    const auto port_number = htons(static_cast<std::uint16_t>(port));
+    // What is neither has no family, and so is internal.
+    if (address != nullptr && ::inet_pton(AF_INET, address, &four->sin_addr) == 1) {
+        four->sin_family = AF_INET;
+        four->sin_port = port_number;
+    } else if (address != nullptr && ::inet_pton(AF_INET6, address, &six->sin6_addr) == 1) {
+        six->sin6_family = AF_INET6;
+        six->sin6_port = port_number;
+    }
+    const bool internal = self.options_.is_internal(reinterpret_cast<const sockaddr *>(&peer));
+    if (!self.is_redirected()) {
+        self.began_internally_ = internal;
+    } else if (internal && !self.began_internally_) {
+        self.led_inside_ = true;
+        return CURL_PREREQFUNC_ABORT;
+    }
+    return CURL_PREREQFUNC_OK;
 }
 
 Result<void> Transfer::accept(std::string_view bytes) {

@@ -14,7 +14,6 @@
 
 #include <array>
 #include <chrono>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,17 +41,13 @@ std::string sentence(std::string text);
 // What has to be true of a download before anything is done for it.
 Result<void> check_download(const Download &download);
 
-// Hosts whose address, when a connection to it was opened, was an internal one: a connection that
-// is used again does not tell.
-using InternalHosts = std::map<std::string, bool>;
-
 class Transfer {
    public:
     using Clock = std::chrono::steady_clock;
 
     // All of them have to live as long as the transfer.
     Transfer(const Download &download, Address address, const FetchOptions &options, FileSystem &fs,
-             Reporter &reporter, InternalHosts &hosts);
+             Reporter &reporter);
     Transfer(const Transfer &) = delete;
     Transfer &operator=(const Transfer &) = delete;
     ~Transfer();  // a file that is not complete goes
@@ -83,10 +78,13 @@ class Transfer {
 
     bool set_options();
     bool add_header(const std::string &line);
+    bool is_redirected() const;
     static std::size_t receive(char *bytes, std::size_t size, std::size_t count,
                                void *self_pointer) noexcept;
     static curl_socket_t open_socket(void *self_pointer, curlsocktype purpose,
                                      curl_sockaddr *peer) noexcept;
+    static int before_request(void *self_pointer, char *address, char *own_address, int port,
+                              int own_port) noexcept;
     Result<void> accept(std::string_view bytes);
     Result<void> open_file();
     Result<void> discard_file();
@@ -102,9 +100,9 @@ class Transfer {
     std::string url_;  // download_.url, or where that was redirected to
     Address address_;
     bool same_origin_ = true;
-    long redirects_ = 0;       // those that were followed here and not by libcurl
-    bool *began_internally_;   // see InternalHosts; of the host that was asked first
-    bool led_inside_ = false;  // to an internal address, from one that is not
+    long redirects_ = 0;             // those that were followed here and not by libcurl
+    bool began_internally_ = false;  // the first request went to an internal address
+    bool led_inside_ = false;        // to an internal address, from one that is not
     const FetchOptions &options_;
     FileSystem &fs_;
     Reporter &reporter_;
@@ -112,7 +110,7 @@ class Transfer {
     unsigned attempt_ = 0;
     Clock::time_point started_, not_before_;
     std::array<char, CURL_ERROR_SIZE> error_text_{};
-    std::unique_ptr<curl_slist, HeaderFreer> headers_;
+    std::unique_ptr<curl_slist, HeaderFreer> headers_, addresses_;
     std::unique_ptr<CURL, EasyFreer> easy_;
     Sha256 digest_;
     std::unique_ptr<WritableFile> file_;
