@@ -69,6 +69,7 @@ void make_own_process() {
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     ::signal(SIGPIPE, SIG_IGN);  // a reader that left shows as EPIPE
+    ::signal(SIGXFSZ, SIG_IGN);  // a file that grew too large as EFBIG
     // libcurl and run_command() wait for children and hang-ups in their own way; the rest ends us.
     for (int number : {SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGCHLD}) ::signal(number, SIG_DFL);
     ::umask(077);

@@ -6,10 +6,13 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/fs.h>
 #include <linux/netlink.h>
 #include <linux/perf_event.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
@@ -20,7 +23,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -394,6 +399,18 @@ long open_socket(int family, int protocol) {
     return descriptor;
 }
 
+// Of the kernel's numbers that older headers do not have; the same on all architectures.
+constexpr long number_of_call(int generic) { return SYS_io_uring_setup + (generic - 425); }
+
+long open_stream(int family, int type, int protocol) {
+    const int descriptor = ::socket(family, type | SOCK_CLOEXEC, protocol);
+    if (descriptor >= 0) ::close(descriptor);
+    return descriptor;
+}
+
+// What may be done with a descriptor, whatever it is of.
+constexpr int no_descriptor = -1;
+
 // With arguments for which, without the filter, most answer something else than EPERM.
 const std::vector<Call> &denied_calls() {
     static const std::vector<Call> calls{
@@ -439,7 +456,80 @@ const std::vector<Call> &denied_calls() {
         {"prlimit of another process",
          [] { return ::prlimit(::getppid(), RLIMIT_NOFILE, nullptr, nullptr); }},
         {"setpriority of another process",
-         [] { return ::syscall(SYS_setpriority, 0, ::getppid(), 0); }},
+         [] { return ::syscall(SYS_setpriority, PRIO_PROCESS, ::getppid(), 0); }},
+        {"setpriority of all processes of the user",
+         [] { return ::syscall(SYS_setpriority, PRIO_USER, 0, 0); }},
+        {"setpriority of the group", [] { return ::syscall(SYS_setpriority, PRIO_PGRP, 0, 0); }},
+        {"ioprio_set of all processes of the user",
+         [] { return ::syscall(SYS_ioprio_set, 3, 0, 2 << 13 | 4); }},
+        {"leaving the session", [] { return static_cast<long>(::setsid()); }},
+        {"leaving the group", [] { return ::setpgid(0, 0); }},
+        // what belongs to files
+        {"chmod", [] { return ::syscall(SYS_fchmodat, AT_FDCWD, "/", 0755); }},
+        {"fchmodat2", [] { return ::syscall(number_of_call(452), AT_FDCWD, "", 0755, 0); }, ENOSYS},
+        {"fchown", [] { return ::fchown(no_descriptor, 0, 0); }},
+        {"fchownat", [] { return ::fchownat(AT_FDCWD, "", 0, 0, 0); }},
+        {"utimensat", [] { return ::utimensat(AT_FDCWD, "", nullptr, 0); }},
+        {"utimensat of a descriptor", [] { return ::futimens(STDIN_FILENO, nullptr); }},
+        {"setxattr", [] { return ::setxattr("", "user.x", "x", 1, 0); }},
+        {"lsetxattr", [] { return ::lsetxattr("", "user.x", "x", 1, 0); }},
+        {"fsetxattr", [] { return ::fsetxattr(no_descriptor, "user.x", "x", 1, 0); }},
+        {"removexattr", [] { return ::removexattr("", "user.x"); }},
+        {"lremovexattr", [] { return ::lremovexattr("", "user.x"); }},
+        {"fremovexattr", [] { return ::fremovexattr(no_descriptor, "user.x"); }},
+        {"setxattrat", [] { return ::syscall(number_of_call(463), -1, "", 0, "", "", 0); }, ENOSYS},
+        {"file_setattr", [] { return ::syscall(number_of_call(469), -1, "", "", 0, 0); }, ENOSYS},
+        {"flags of files", [] { return ::ioctl(no_descriptor, FS_IOC_SETFLAGS, ""); }},
+        {"projects of files", [] { return ::ioctl(no_descriptor, FS_IOC_FSSETXATTR, ""); }},
+        {"what a file system invents", [] { return ::ioctl(no_descriptor, 0x5000940e, ""); }},
+        {"inotify_init1", [] { return ::inotify_init1(IN_CLOEXEC); }},
+        {"inotify_add_watch", [] { return ::inotify_add_watch(no_descriptor, "", IN_OPEN); }},
+        {"name_to_handle_at",
+         [] { return ::syscall(SYS_name_to_handle_at, -1, "", nullptr, nullptr, 0); }},
+        {"a lock on a file", [] { return ::flock(no_descriptor, LOCK_SH); }},
+        {"a lease", [] { return ::fcntl(no_descriptor, F_SETLEASE, F_RDLCK); }},
+        {"being told of changes", [] { return ::fcntl(no_descriptor, F_NOTIFY, DN_ACCESS); }},
+        {"signals by a file", [] { return ::fcntl(no_descriptor, F_SETOWN, ::getppid()); }},
+        {"signals of one's choice by a file",
+         [] { return ::fcntl(no_descriptor, F_SETSIG, SIGKILL); }},
+        // programs and memory that are no files
+        {"execveat", [] { return ::syscall(SYS_execveat, -1, "", nullptr, nullptr, 0); }},
+        {"memfd_create", [] { return ::syscall(SYS_memfd_create, "x", 0); }},
+        {"memfd_secret", [] { return ::syscall(SYS_io_uring_setup + 22, 1 << 20); }},
+        {"a message queue",
+         [] { return ::syscall(SYS_mq_open, "x", O_RDWR | O_CREAT, 0600, nullptr); }},
+        {"emptying a file", [] { return ::ftruncate(STDERR_FILENO, 0); }},
+        {"giving a file's room back", [] { return ::fallocate(no_descriptor, 0, 0, 1); }},
+        {"letting others write", [] { return ::fchmod(no_descriptor, 0666); }},
+        {"giving away one's rights", [] { return ::fchmod(no_descriptor, 04755); }},
+        {"a call of a kernel to come", [] { return ::syscall(number_of_call(900)); }, ENOSYS},
+        // the network
+        {"listen", [] { return ::listen(no_descriptor, 1); }},
+        {"accept", [] { return ::accept(no_descriptor, nullptr, nullptr); }},
+        {"accept4", [] { return ::accept4(no_descriptor, nullptr, nullptr, 0); }},
+        {"connecting by sendto", [] { return ::sendto(-1, "", 1, MSG_FASTOPEN, nullptr, 0); }},
+        {"connecting by sendto, with another flag",
+         [] { return ::sendto(-1, "", 1, MSG_FASTOPEN | MSG_NOSIGNAL, nullptr, 0); }},
+        {"connecting by sendmsg", [] { return ::sendmsg(no_descriptor, nullptr, MSG_FASTOPEN); }},
+        {"connecting by sendmmsg", [] { return ::sendmmsg(-1, nullptr, 1, MSG_FASTOPEN); }},
+        {"MPTCP", [] { return open_stream(AF_INET, SOCK_STREAM, 262); }},
+        {"MPTCP of IPv6", [] { return open_stream(AF_INET6, SOCK_STREAM, 262); }},
+        {"SCTP", [] { return open_stream(AF_INET, SOCK_STREAM, IPPROTO_SCTP); }},
+        {"SCTP, unsaid", [] { return open_stream(AF_INET, SOCK_SEQPACKET, 0); }},
+        {"DCCP", [] { return open_stream(AF_INET, SOCK_DCCP, IPPROTO_DCCP); }},
+        {"ICMP", [] { return open_stream(AF_INET, SOCK_DGRAM, IPPROTO_ICMP); }},
+        {"raw IP", [] { return open_stream(AF_INET, SOCK_RAW, IPPROTO_TCP); }},
+        {"raw IPv6", [] { return open_stream(AF_INET6, SOCK_RAW, 0); }},
+        {"a pair of sockets for datagrams",
+         [] {
+             int pair[2];
+             return ::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair);
+         }},
+        {"a pair of sockets for packets",
+         [] {
+             int pair[2];
+             return ::socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair);
+         }},
         {"sched_setaffinity of another process",
          [] { return ::syscall(SYS_sched_setaffinity, ::getppid(), 0, nullptr); }},
         {"shmget", [] { return ::syscall(SYS_shmget, IPC_PRIVATE, 0, 0); }},
@@ -484,7 +574,7 @@ TEST_F(Sandbox, DeniesSystemCallsThatNothingNeeds) {
             << call.name;
     }
     // Some are the administrator's alone on any kernel.
-    EXPECT_GT(telling, 25);
+    EXPECT_GT(telling, 75);
 }
 
 TEST_F(Sandbox, AllowsTheSystemCallsOfDownloads) {
@@ -507,12 +597,159 @@ TEST_F(Sandbox, AllowsTheSystemCallsOfDownloads) {
               "");
 }
 
+// By files that are there, and belong to whoever tries.
+TEST_F(Sandbox, ModesTimesAndAttributesOfFilesOutsideStay) {
+    if (!has_seccomp()) GTEST_SKIP() << "this kernel has no seccomp";
+    const std::string file = outside + "/file";
+    struct stat before = {}, after = {};
+    ASSERT_EQ(::stat(file.c_str(), &before), 0);
+    for (const SystemCalls kind : {SystemCalls::helper, SystemCalls::server}) {
+        EXPECT_EQ(in_child([&](const Findings &findings) {
+                      const auto report = enter_sandbox({.writable = {cache}}, kind);
+                      if (!report) return findings.wrong(report.error().message);
+                      const char *path = file.c_str();
+                      const timespec times[2] = {{1, 0}, {1, 0}};
+                      findings.denied("chmod", ::chmod(path, 0777));
+                      findings.denied("chown", ::chown(path, ::getuid(), ::getgid()));
+                      findings.denied("utimensat", ::utimensat(AT_FDCWD, path, times, 0));
+                      findings.denied("setxattr", ::setxattr(path, "user.x", "x", 1, 0));
+                      // A descriptor that Landlock lets everybody have.
+                      const int no_rights = ::open(path, O_PATH | O_CLOEXEC);
+                      if (no_rights < 0) return findings.wrong("no descriptor of the path");
+                      const std::string link = "/proc/self/fd/" + std::to_string(no_rights);
+                      if (::fchmod(no_rights, 0777) == 0) findings.wrong("fchmod of a path");
+                      if (::fchmodat(no_rights, "", 0777, AT_EMPTY_PATH) == 0)
+                          findings.wrong("fchmodat of a path");
+                      if (::syscall(number_of_call(452), no_rights, "", 0777, AT_EMPTY_PATH) == 0)
+                          findings.wrong("fchmodat2 of a path");
+                      findings.denied("chmod by /proc", ::chmod(link.c_str(), 0777));
+                      if (::futimens(no_rights, times) == 0) findings.wrong("futimens of a path");
+                      const int flags = FS_NODUMP_FL;
+                      const int reading = ::open(path, O_RDONLY | O_CLOEXEC);
+                      findings.denied("flags", ::ioctl(reading, FS_IOC_SETFLAGS, &flags));
+                      findings.denied("letting others write", ::fchmod(reading, 0777));
+                      if (kind == SystemCalls::server)
+                          findings.denied("letting others read", ::fchmod(reading, 0755));
+                      // What is made inside gets its mode.
+                      ::umask(077);
+                      FileSystem &fs = real_file_system();
+                      const bool trial = kind == SystemCalls::server;
+                      const std::string name = cache + (trial ? "/trial" : "/made");
+                      const auto made = fs.create(name, trial ? 0600 : 0644);
+                      if (!made) findings.wrong(made.error().message);
+                      const auto folder = fs.make_directory(name + ".d", trial ? 0700 : 0755);
+                      if (!folder) findings.wrong(folder.error().message);
+                  }),
+                  "");
+    }
+    ASSERT_EQ(::stat((cache + "/made").c_str(), &after), 0);
+    EXPECT_EQ(after.st_mode & 07777, 0644U);
+    ASSERT_EQ(::stat(file.c_str(), &after), 0);
+    EXPECT_EQ(after.st_mode, before.st_mode);
+    EXPECT_EQ(after.st_mtime, before.st_mtime);
+    EXPECT_EQ(after.st_ctime, before.st_ctime);
+}
+
+// A server that must not be reached, and that would be by TCP and by a local socket.
+TEST_F(Sandbox, NothingConnectsAroundTheRules) {
+    if (!has_seccomp() || landlock_abi() < landlock_abi_tcp)
+        GTEST_SKIP() << "this kernel has no seccomp, or its Landlock knows no ports";
+    const Listener listener;
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(listener.port());
+    const auto *there = reinterpret_cast<const sockaddr *>(&address);
+    sockaddr_un local = {};
+    local.sun_family = AF_UNIX;
+    const std::string path = outside + "/socket";
+    ASSERT_LT(path.size(), sizeof local.sun_path);
+    std::strcpy(local.sun_path, path.c_str());
+    const int log = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    ASSERT_EQ(::bind(log, reinterpret_cast<const sockaddr *>(&local), sizeof local), 0);
+    for (const SystemCalls kind : {SystemCalls::helper, SystemCalls::server})
+        EXPECT_EQ(
+            in_child([&](const Findings &findings) {
+                const auto report = enter_sandbox({.writable = {cache}}, kind);
+                if (!report) return findings.wrong(report.error().message);
+                narrow(findings, {.writable = {cache}, .ports = std::set<std::uint16_t>{}});
+                for (const int protocol : {0, 262}) {
+                    const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, protocol);
+                    if (socket < 0) continue;
+                    findings.denied("connect", ::connect(socket, there, sizeof address));
+                    findings.denied("sendto",
+                                    ::sendto(socket, "x", 1, MSG_FASTOPEN, there, sizeof address));
+                    findings.denied("listen", ::listen(socket, 1));
+                    ::close(socket);
+                }
+                if (kind == SystemCalls::server) return;  // may use local sockets
+                for (const int type : {SOCK_STREAM, SOCK_DGRAM}) {
+                    int pair[2];
+                    if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair) != 0) continue;
+                    const auto *other = reinterpret_cast<const sockaddr *>(&local);
+                    if (::sendto(pair[0], "x", 1, 0, other, sizeof local) >= 0)
+                        findings.wrong("a datagram was sent");
+                    ::close(pair[1]);
+                    if (::connect(pair[0], other, sizeof local) == 0)
+                        findings.wrong("a pair was connected");
+                }
+            }),
+            "");
+    char byte = 0;
+    EXPECT_EQ(::recv(log, &byte, 1, 0), -1);
+    ::close(log);
+}
+
+TEST_F(Sandbox, AGrandchildIsEndedWithTheGroup) {
+    if (!has_seccomp()) GTEST_SKIP() << "this kernel has no seccomp";
+    int ends[2];
+    ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+        ::setpgid(0, 0);
+        const auto report = enter_sandbox({.writable = {cache}});
+        if (!report) ::_exit(1);
+        if (::fork() == 0) {
+            (void)::setsid();
+            (void)::setpgid(0, 0);
+            if (::write(ends[1], "x", 1) != 1) ::_exit(1);
+            ::alarm(60);
+            while (true) ::pause();
+        }
+        while (true) ::pause();
+    }
+    ::close(ends[1]);
+    char byte = 0;
+    ASSERT_EQ(::read(ends[0], &byte, 1), 1);
+    ::kill(-child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    const auto start = std::chrono::steady_clock::now();
+    EXPECT_EQ(::read(ends[0], &byte, 1), 0);
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+    ::close(ends[0]);
+}
+
 TEST_F(Sandbox, AServerOnTrialHasItsSharedMemory) {
     if (!has_seccomp()) GTEST_SKIP() << "this kernel has no seccomp";
     EXPECT_EQ(in_child([&](const Findings &findings) {
                   const auto report = enter_sandbox({.writable = {cache}}, SystemCalls::server);
                   if (!report) return findings.wrong(report.error().message);
                   const int memory = ::shmget(IPC_PRIVATE, 4096, 0600);
+                  findings.allowed("memory that is a file",
+                                   ::syscall(SYS_memfd_create, "x", MFD_CLOEXEC));
+                  rlimit space = {};
+                  ::getrlimit(RLIMIT_AS, &space);
+                  if (space.rlim_cur != RLIM_INFINITY) findings.wrong("address space is limited");
+                  findings.denied("MPTCP", open_stream(AF_INET, SOCK_STREAM, 262));
+                  findings.denied("SCTP", open_stream(AF_INET, SOCK_SEQPACKET, 0));
+                  findings.denied("fast open", ::sendto(-1, "", 1, MSG_FASTOPEN, nullptr, 0));
+                  findings.denied("listening", ::listen(-1, 1));
+                  findings.denied("fchmod", ::fchmod(-1, 0755));
+                  findings.denied("chmod", ::chmod(cache.c_str(), 0700));
+                  findings.denied("flags of files", ::ioctl(-1, FS_IOC_SETFLAGS, ""));
+                  findings.denied("setpriority", ::setpriority(PRIO_USER, 0, 0));
+                  findings.denied("leaving the session", ::setsid());
                   findings.allowed("System V shared memory", memory);
                   ::shmctl(memory, IPC_RMID, nullptr);
                   findings.allowed("a local socket", open_socket(AF_UNIX, 0));
@@ -536,6 +773,11 @@ TEST_F(Sandbox, ProgramsAreOffline) {
                       findings.denied("a socket of IPv6", open_socket(AF_INET6, 0));
                       findings.denied("a netlink socket", open_socket(AF_NETLINK, NETLINK_ROUTE));
                       findings.denied("a local socket", open_socket(AF_UNIX, 0));
+                      int pair[2];
+                      findings.denied("a pair of sockets",
+                                      ::socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+                      findings.denied("fchmod", ::fchmod(-1, 0700));
+                      findings.denied("chmod", ::chmod(cache.c_str(), 0700));
                       findings.denied("ptrace", ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr));
                   }
                   findings.allowed("reading", try_open(cache + "/file", O_RDONLY));
@@ -626,7 +868,9 @@ TEST_F(Sandbox, LimitsAreSetForGood) {
                   } const limits[] = {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
                       {RLIMIT_DATA, rlim_t{1} << 30, "memory"},
+                      {RLIMIT_AS, rlim_t{3} << 30, "address space"},
 #endif
+                      {RLIMIT_FSIZE, rlim_t{4} << 30, "the size of files"},
                       {RLIMIT_CPU, 3600, "processor time"},
                       {RLIMIT_NOFILE, 256, "files"},
                       {RLIMIT_CORE, 0, "core"},
@@ -642,7 +886,15 @@ TEST_F(Sandbox, LimitsAreSetForGood) {
                   void *memory = ::mmap(nullptr, std::size_t{2} << 30, PROT_READ | PROT_WRITE,
                                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
                   if (memory != MAP_FAILED) findings.wrong("2 GiB could be had");
+                  memory = ::mmap(nullptr, std::size_t{4} << 30, PROT_READ | PROT_WRITE,
+                                  MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+                  if (memory != MAP_FAILED) findings.wrong("4 GiB could be shared");
 #endif
+                  ::signal(SIGXFSZ, SIG_IGN);
+                  const int file = ::open((cache + "/file").c_str(), O_WRONLY | O_CLOEXEC);
+                  findings.allowed("a file of 4 GiB", ::pwrite(file, "x", 1, (off_t{4} << 30) - 1));
+                  if (::pwrite(file, "x", 1, off_t{4} << 30) == 1 || errno != EFBIG)
+                      findings.wrong("a file could be larger than 4 GiB");
               }),
               "");
 }

@@ -209,10 +209,13 @@ class RealFileSystem : public FileSystem {
    public:
     Result<std::unique_ptr<WritableFile>> create(const std::string &path, unsigned mode) override {
         TRY(check_path(path));
-        Descriptor file = open_path(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+        Descriptor file = open_path(path, O_WRONLY | O_CREAT | O_EXCL, mode);
         if (!file.valid()) return failed("create file", path);
-        // Not through open's mode, which the umask cuts.
-        if (::fchmod(file.number(), mode) != 0) {
+        // Not through open's mode alone, which the umask cuts. Where it does not, nothing is asked
+        // that a sandbox may deny.
+        struct stat status = {};
+        if (::fstat(file.number(), &status) != 0 ||
+            ((status.st_mode & 07777) != mode && ::fchmod(file.number(), mode) != 0)) {
             auto error = failed("set permissions of file", path);
             ::unlink(path.c_str());
             return error;

@@ -76,13 +76,22 @@ struct Limit {
     int resource;
     rlim_t value;
     const char *what;
+    bool of_trials = true;  // of servers on trial, too
 };
+
+// What an artifact may unpack to (ArchiveLimits), and so more than any file that is written here.
+constexpr std::uint64_t largest_file = 4ULL << 30;
+static_assert(sizeof(rlim_t) >= sizeof largest_file, "compile with _FILE_OFFSET_BITS=64");
 
 constexpr Limit limits[] = {
 // Sanitizers reserve terabytes of address space that count as data.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     {RLIMIT_DATA, rlim_t{1} << 30, "memory"},
+    // Shared memory is no data. The rest is libraries and what threads reserve and do not use. A
+    // library on trial may reserve as much as it likes: many do so by the gigabyte.
+    {RLIMIT_AS, rlim_t{3} << 30, "address space", false},
 #endif
+    {RLIMIT_FSIZE, largest_file, "the size of files"},
     {RLIMIT_CPU, 3600, "processor time"},  // seconds
     {RLIMIT_NOFILE, 256, "open files"},
     {RLIMIT_CORE, 0, "core dumps"},
@@ -107,8 +116,9 @@ class Descriptor {
     int number_;
 };
 
-Result<void> set_limits() {
+Result<void> set_limits(SystemCalls kind) {
     for (const Limit &limit : limits) {
+        if (kind == SystemCalls::server && !limit.of_trials) continue;
         rlimit current = {};
         if (::getrlimit(limit.resource, &current) != 0)
             return fail(
@@ -212,7 +222,7 @@ Result<SandboxReport> enter_sandbox(const SandboxRules &rules, SystemCalls kind)
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return fail(system_error("could not give up gaining privileges", errno));
     report.no_new_privileges = true;
-    TRY(set_limits());
+    TRY(set_limits(kind));
     TRY(narrow_sandbox(rules));
     report.landlock_abi = landlock_abi();
     report.system_calls = enter_system_call_filter(TRY(system_call_filter(kind)));

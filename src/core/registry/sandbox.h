@@ -12,7 +12,8 @@
 // system calls takes away.
 // Running a program needs the right for the program and its dynamic linker only, shared libraries
 // are merely read; so a program that can be read can be started by way of the linker, inside the
-// same sandbox, and the directories of programs are therefore not readable.
+// same sandbox, and the directories of programs are therefore not readable. Those below /usr/lib,
+// such as the server itself on some distributions, are.
 //
 // What the programs that run inside need was tried with Landlock ABI 7: apt-config and sqv write
 // nothing. gpgv writes nothing either and does without its home directory; give it an absolute
@@ -52,9 +53,11 @@ inline constexpr int landlock_abi_truncate = 3, landlock_abi_tcp = 4, landlock_a
 // The version of Landlock that the kernel offers, 0 when none.
 int landlock_abi();
 
-// Irrevocable, for this process and its children: no_new_privs; limits on memory (1 GiB of data),
-// processor time, open files, core dumps (none), processes; the filter of system calls; the rules.
-// Descriptors that are already open keep their rights: close them first (close_descriptors_from).
+// Irrevocable, for this process and its children: no_new_privs; limits on memory (1 GiB of data, 3
+// GiB of address space), processor time, the size of files (beyond it comes SIGXFSZ, or EFBIG where
+// that is ignored), open files, core dumps (none), processes; the filter of system calls; the
+// rules. Descriptors that are already open keep their rights: close them first
+// (close_descriptors_from).
 Result<SandboxReport> enter_sandbox(const SandboxRules &rules,
                                     SystemCalls kind = SystemCalls::helper);
 
