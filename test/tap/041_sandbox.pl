@@ -55,6 +55,20 @@ subtest 'files that were named' => sub {
     $server->is_consistent('after that');
 };
 
+# A helper that was taken over reports what it likes, and the next one is told so.
+subtest 'addresses that a helper has reported' => sub {
+    plan skip_all => 'this kernel has no Landlock' if $abi == 0;
+    my $url = $server->sql(q{SELECT url FROM pgx.releases WHERE registry = 'mirror' AND name = 'atlas' LIMIT 1});
+    like($url, qr{^file:/+\Q${\ substr $mirror, 1}\E/}, 'an address below the source');
+    # It can be read as the server's user, and is no package.
+    my $secret = $node->data_dir . '/PG_VERSION';
+    $server->sql("UPDATE pgx.releases SET url = 'file:$secret' WHERE registry = 'mirror' AND name = 'atlas'");
+    $server->refuses('an address elsewhere', q{SELECT pgx.install('atlas')},
+        { sqlstate => qr/^(?:PX|58|08)/, message => qr/could not read the file$/, detail => qr/./, hint => qr// });
+    $server->sql("UPDATE pgx.releases SET url = '$url' WHERE registry = 'mirror' AND name = 'atlas'");
+    is($server->sql(q{SELECT action FROM pgx.install('atlas')}), 'installed', 'and its own');
+};
+
 subtest 'files that were not' => sub {
     plan skip_all => 'this kernel has no Landlock' if $abi == 0;
     for my $secret ($node->data_dir . '/postgresql.conf', '/usr/bin/env')

@@ -2,13 +2,16 @@
 //
 // A deny list, not a list of what is allowed: the helper is linked with a C library, libcurl and a
 // TLS library that change from one distribution to the next, and an allow list would break with
-// every new version of them, on servers of people who cannot mend it. What is denied is what makes
-// kernels and other processes of the same user a target: tracing, kernel modules, mounts,
-// namespaces, BPF, io_uring (which goes past this very filter), keyrings, kinds of sockets that no
-// download needs, and reaching for another process's limits or shared memory. The helper has the
-// server's user id, so without that it could stop the server; or, by a socket in the file system,
-// connect to it as its superuser, whom most servers know by this user id. (Resolvers have such
-// sockets as well, and do without.)
+// every new version of them, on servers of people who cannot mend it. Within single calls there are
+// lists of what is allowed: kinds of sockets, protocols, requests of ioctl(), modes; and calls that
+// are newer than those of Linux 6.4 do not exist. What is denied is what makes kernels and other
+// processes of the same user a target: tracing, kernel modules, mounts, namespaces, BPF, io_uring
+// (which goes past this very filter), keyrings, kinds of sockets that no download needs, ways
+// around Landlock's rules (to connect without connect(), to change what belongs to a file besides
+// its content), and reaching for other processes' limits, priorities or shared memory. The helper
+// has the server's user id, so without that it could stop the server; or, by a socket in the file
+// system, connect to it as its superuser, whom most servers know by this user id. (Resolvers have
+// such sockets as well, and do without.)
 //
 // A denied call fails with EPERM, those that libraries try and do without with ENOSYS; calls by
 // another architecture's numbers (i386 or x32 on x86-64) fail too, so that they are no way around.
