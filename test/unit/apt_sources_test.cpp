@@ -125,7 +125,7 @@ TEST(AptSources, UserNames) {
         "deb http://user:secret@example.org/debian trixie main\n"
         "deb https://user@example.org/debian trixie main\n"
         "deb http://example.org/a@b trixie main\n",
-        AptSourceFormat::one_line, "here", "amd64");
+        SourceSyntax::one_line, "here", "amd64");
     ASSERT_TRUE(sources) << whole(sources);
     ASSERT_EQ(sources->sources.size(), 1u);
     EXPECT_EQ(sources->sources[0].uri, "http://example.org/a@b/");
