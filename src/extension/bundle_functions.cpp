@@ -35,17 +35,6 @@ namespace {
 
 constexpr const char *unsigned_signer = "unsigned";
 
-bool is_superuser(const pg::OwnerRights &rights) {
-    return pg::call([role = rights.caller()] { return superuser_arg(role); });
-}
-
-Result<void> check_superuser(const pg::OwnerRights &rights, const std::string &doing,
-                             const std::string &why) {
-    if (is_superuser(rights)) return {};
-    return fail(ErrorCode::permission_denied, "permission denied to " + doing, why,
-                "Ask a superuser.");
-}
-
 Result<std::string> required_argument(FunctionCallInfo fcinfo, int n, const char *what) {
     pg::Value value = pg::text_argument(fcinfo, n);
     if (!value || value->empty())
@@ -172,8 +161,9 @@ Result<void> check_same_sql_version(const std::string &name, const std::string &
 PGX_FUNCTION(pgx_trust_key) {
     const pg::OwnerRights rights(fcinfo);
     TRY(check_may_change("pgx.trust_key()"));
-    TRY(check_superuser(rights, "trust a key", "Whoever has the key can run code in this server."));
     const std::string name = TRY(required_argument(fcinfo, 0, "the name of the key"));
+    TRY(check_superuser(rights, "pgx.trust_key()", name, "trust a key",
+                        "Whoever has the key can run code in this server."));
     TRY(check_name("key", name));
     const std::string text = TRY(required_argument(fcinfo, 1, "the public key"));
     ProgressSlot progress("trust_key");
@@ -195,8 +185,9 @@ PGX_FUNCTION(pgx_trust_key) {
 PGX_FUNCTION(pgx_distrust_key) {
     const pg::OwnerRights rights(fcinfo);
     TRY(check_may_change("pgx.distrust_key()"));
-    TRY(check_superuser(rights, "distrust a key", "Keys are a superuser's decision."));
     const std::string name = TRY(required_argument(fcinfo, 0, "the name of the key"));
+    TRY(check_superuser(rights, "pgx.distrust_key()", name, "distrust a key",
+                        "Keys are a superuser's decision."));
     if (pg::execute("DELETE FROM pgx.trusted_keys WHERE name OPERATOR(pg_catalog.=) $1", {name}) ==
         0)
         return fail(ErrorCode::invalid_argument, "no key \"" + name + "\" is trusted", "",
@@ -220,8 +211,9 @@ PGX_FUNCTION(pgx_distrust_key) {
 PGX_FUNCTION(pgx_drop_bundle) {
     const pg::OwnerRights rights(fcinfo);
     TRY(check_may_change("pgx.drop_bundle()"));
-    TRY(check_superuser(rights, "drop a bundle", "It may be needed to repair what is installed."));
     const std::string package = TRY(required_argument(fcinfo, 0, "the package"));
+    TRY(check_superuser(rights, "pgx.drop_bundle()", package, "drop a bundle",
+                        "It may be needed to repair what is installed."));
     const std::string version = TRY(required_argument(fcinfo, 1, "the version"));
     take_cluster_lock();
     const std::vector<pg::Row> rows = pg::query_latest(
@@ -253,7 +245,8 @@ PGX_FUNCTION(pgx_install_bundle) {
     const pg::Value signature = pg::text_argument(fcinfo, 1);
     const bool allow_unsigned = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
     if (allow_unsigned)
-        TRY(check_superuser(rights, "install an unsigned bundle",
+        TRY(check_superuser(rights, "pgx.install_bundle()", "unsigned",
+                            "install an unsigned bundle",
                             "Only a superuser may allow one with allow_unsigned."));
     pg::ResultSet rows(fcinfo);
     ProgressSlot progress("install_bundle");
@@ -271,9 +264,9 @@ PGX_FUNCTION(pgx_install_sql) {
     const pg::OwnerRights rights(fcinfo);
     TRY(check_may_change("pgx.install_sql()"));
     Policy policy(rights, "pgx.install_sql()");
-    TRY(check_superuser(rights, "install a script as an extension",
-                        "Whoever creates the extension runs the script."));
     const std::string name = TRY(required_argument(fcinfo, 0, "the name of the extension"));
+    TRY(check_superuser(rights, "pgx.install_sql()", name, "install a script as an extension",
+                        "Whoever creates the extension runs the script."));
     TRY(check_name("extension", name));
     const std::string version = TRY(required_argument(fcinfo, 1, "the version"));
     TRY(check_version_name(version));

@@ -77,6 +77,13 @@ std::vector<std::string> names_of_what_needs(const PlannedPackage &package, cons
     return names_of(*one);
 }
 
+// The record outlives the transaction that the error ends.
+void record(const char *function, const std::string &what, const std::string &role) {
+    const std::string action = "refused: " + std::string(function).substr(4);
+    if (Result<void> recorded = record_refusal(action, what, role); !recorded)
+        pg::warning("could not record the refusal", recorded.error().message);
+}
+
 }  // namespace
 
 bool Policy::Allowance::allows_registry(const std::string &name) const {
@@ -116,11 +123,8 @@ std::vector<const Policy::Allowance *> Policy::matching(
     return found;
 }
 
-// The record outlives the transaction that the error ends.
 Error Policy::refusal(const std::string &what, const std::string &detail) const {
-    const std::string action = "refused: " + std::string(function_).substr(4);
-    if (Result<void> recorded = record_refusal(action, what, role_); !recorded)
-        pg::warning("could not record the refusal", recorded.error().message);
+    record(function_, what, role_);
     return Error{ErrorCode::permission_denied,
                  "permission denied to run " + std::string(function_) + " for \"" + what + "\"",
                  detail,
@@ -241,6 +245,16 @@ Result<void> Policy::check_plan(const Plan &plan) {
                                           ". That is not allowed to role \"" + role_ + "\"."));
     }
     return {};
+}
+
+Result<void> check_superuser(const pg::OwnerRights &rights, const char *function,
+                             const std::string &what, const std::string &doing,
+                             const std::string &why) {
+    const Oid caller = rights.caller();
+    if (pg::call([caller] { return superuser_arg(caller); })) return {};
+    record(function, what, pg::call([caller] { return GetUserNameFromId(caller, false); }));
+    return fail(ErrorCode::permission_denied, "permission denied to " + doing, why,
+                "Ask a superuser.");
 }
 
 }  // namespace pgx

@@ -84,4 +84,10 @@ class Policy {
     std::vector<std::vector<std::string>> asked_for_;  // names, by which it may be allowed
 };
 
+// For functions that ask for a superuser besides EXECUTE: permission_denied, recorded as well.
+// `doing` and `why` are for people, `what` is what it is about.
+Result<void> check_superuser(const pg::OwnerRights &rights, const char *function,
+                             const std::string &what, const std::string &doing,
+                             const std::string &why);
+
 }  // namespace pgx

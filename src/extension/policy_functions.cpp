@@ -9,6 +9,7 @@
 #include "core/base/names.h"
 #include "extension/definer.h"
 #include "extension/home.h"
+#include "extension/policy.h"
 #include "extension/query.h"
 #include "extension/refresh.h"
 #include "extension/release.h"
@@ -24,12 +25,6 @@ namespace pgx {
 namespace {
 
 constexpr std::size_t longest_pattern = 255;
-
-Result<void> check_superuser(const pg::OwnerRights &rights, const char *function) {
-    if (pg::call([role = rights.caller()] { return superuser_arg(role); })) return {};
-    return fail(ErrorCode::permission_denied, std::string("permission denied to run ") + function,
-                "Only a superuser decides what roles may install.", "Ask a superuser.");
-}
 
 Result<std::string> role_argument(FunctionCallInfo fcinfo) {
     const pg::Value role = pg::text_argument(fcinfo, 0);
@@ -82,8 +77,9 @@ void tell_missing_grants(const std::string &role) {
 PGX_FUNCTION(pgx_allow) {
     const pg::OwnerRights rights(fcinfo);
     TRY(check_may_change("pgx.allow()"));
-    TRY(check_superuser(rights, "pgx.allow()"));
     const std::string role = TRY(role_argument(fcinfo));
+    TRY(check_superuser(rights, "pgx.allow()", pg::text_argument(fcinfo, 1).value_or("*"),
+                        "run pgx.allow()", "Only a superuser decides what roles may install."));
     const std::vector<pg::Row> found = pg::query(
         "SELECT oid FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) $1", {role});
     if (found.empty())
@@ -117,8 +113,9 @@ PGX_FUNCTION(pgx_allow) {
 PGX_FUNCTION(pgx_disallow) {
     const pg::OwnerRights rights(fcinfo);
     TRY(check_may_change("pgx.disallow()"));
-    TRY(check_superuser(rights, "pgx.disallow()"));
     const std::string role = TRY(role_argument(fcinfo));
+    TRY(check_superuser(rights, "pgx.disallow()", pg::text_argument(fcinfo, 1).value_or("*"),
+                        "run pgx.disallow()", "Only a superuser decides what roles may install."));
     const std::uint64_t count = pg::execute(
         "DELETE FROM pgx.allowances WHERE role::pg_catalog.oid OPERATOR(pg_catalog.=) (SELECT "
         "r.oid "

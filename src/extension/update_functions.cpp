@@ -189,7 +189,8 @@ PGX_FUNCTION(pgx_update) {
                 return package.release.package == installed.package;
             }))
             unchanged.push_back(unchanged_row(installed, "not updated: newer versions do not fit"));
-    std::ranges::stable_sort(unchanged, {}, [](const pg::Row &row) { return std::pair(row[0], row[3]); });
+    std::ranges::stable_sort(unchanged, {},
+                             [](const pg::Row &row) { return std::pair(row[0], row[3]); });
     for (const pg::Row &row : unchanged) rows.add(row);
     return rows.done();
 }

@@ -152,8 +152,8 @@ sub refuses_each
     my ($self, @cases) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     return unless @cases;
-    my $rows = join ' UNION ALL ', map { "SELECT '$_ ' || to_jsonb(t)::text FROM pgx.$_ AS t" }
-      qw(registries releases installed installed_extensions files history bundles);
+    my $rows = join ' UNION ALL ', (map { "SELECT '$_ ' || to_jsonb(t)::text FROM pgx.$_ AS t" }
+      qw(registries releases installed installed_extensions files bundles)), "SELECT 'history ' || to_jsonb(t)::text FROM pgx.history AS t WHERE action NOT LIKE 'refused: %'";
     my $script = <<"END";
 \\set VERBOSITY verbose
 SELECT set_config('pgx_test.directory', $directory_expression, false) AS ignored \\gset
@@ -279,8 +279,10 @@ sub state
     my ($self) = @_;
     # one query, because every psql costs more than all of this
     my @parts = map { "SELECT '$_' AS part, to_jsonb(t)::text AS value FROM pgx.$_ AS t" }
-      qw(registries releases installed installed_extensions files history);
+      qw(registries releases installed installed_extensions files);
     push @parts,
+      # that it was refused is recorded
+      "SELECT 'history', to_jsonb(t)::text FROM pgx.history AS t WHERE action NOT LIKE 'refused: %'",
       "SELECT 'settings', name || ' = ' || setting FROM pg_file_settings WHERE name IN ('extension_control_path', 'dynamic_library_path')",
       "SELECT 'started', pg_postmaster_start_time()::text",
       "SELECT 'directory', $directory_expression";
