@@ -166,10 +166,11 @@ TEST(AptSources, Malformed) {
 }
 
 TEST(AptSources, NamesHideCredentials) {
-    auto sources = parse("deb https://user:secret@example.org/debian trixie main\n");
-    ASSERT_TRUE(sources);
-    EXPECT_EQ(sources->sources[0].name(), "https://example.org/debian trixie");
-    EXPECT_EQ(sources->sources[0].uri, "https://user:secret@example.org/debian/");
+    // None is read with them; should one come about otherwise, messages do not tell.
+    AptSource source;
+    source.uri = "https://user:secret@example.org/debian/";
+    source.suite = "trixie";
+    EXPECT_EQ(source.name(), "https://example.org/debian trixie");
 }
 
 TEST(AptSources, ReadsTheHostsFiles) {
