@@ -384,6 +384,37 @@ TEST_F(Sandbox, StartsTheRulesProgramsOnly) {
         "");
 }
 
+// What can be read can be run by way of the linker: nothing is won by that.
+TEST_F(Sandbox, WhatTheLinkerRunsIsInsideToo) {
+    SKIP_WITHOUT_LANDLOCK();
+    const std::string shell = find_program("sh"), programs = directory / "programs";
+    ASSERT_EQ(::mkdir(programs.c_str(), 0700), 0);
+    const auto copied = run_command("cp", {shell, programs + "/sh"});
+    ASSERT_TRUE(copied && copied->exit_status == 0);
+    EXPECT_EQ(
+        in_child([&](const Findings &findings) {
+            enter(findings, {cache});
+            narrow(findings,
+                   {.writable = {cache},
+                    .readable = std::vector<std::string>{"/lib", "/lib64", "/usr/lib", "/usr/lib64",
+                                                         "/etc/ld.so.cache", "/dev/null", programs},
+                    .programs = std::vector{dynamic_linker()}});
+            if (run_command(programs + "/sh", {"-c", "exit 0"}))
+                findings.wrong("it was started by its path");
+            const auto result = run_command(dynamic_linker(),
+                                            {programs + "/sh", "-c",
+                                             "(echo x > \"$1/new\") 2> \"$2/errors\" || echo no; "
+                                             "(read x < \"$1/file\") 2> \"$2/errors\" || echo no; "
+                                             "kill -CONT $3 2> \"$2/errors\" || echo no",
+                                             "sh", outside, cache, std::to_string(::getppid())});
+            if (!result) return findings.wrong(result.error().message);
+            const std::string wanted =
+                landlock_abi() >= landlock_abi_scope ? "no\nno\nno\n" : "no\nno\n";
+            if (result->output != wanted) findings.wrong(result->output + result->errors);
+        }),
+        "");
+}
+
 // --- system calls
 // ---------------------------------------------------------------------------------
 
@@ -738,6 +769,8 @@ TEST_F(Sandbox, AServerOnTrialHasItsSharedMemory) {
                   const int memory = ::shmget(IPC_PRIVATE, 4096, 0600);
                   findings.allowed("memory that is a file",
                                    ::syscall(SYS_memfd_create, "x", MFD_CLOEXEC));
+                  const int file = ::open((cache + "/file").c_str(), O_RDONLY | O_CLOEXEC);
+                  findings.allowed("a lock on a file", ::flock(file, LOCK_SH));
                   rlimit space = {};
                   ::getrlimit(RLIMIT_AS, &space);
                   if (space.rlim_cur != RLIM_INFINITY) findings.wrong("address space is limited");
