@@ -17,6 +17,8 @@
 #include <ranges>
 #include <utility>
 
+#include "core/base/descriptor.h"
+
 namespace pgx {
 
 namespace {
@@ -40,25 +42,6 @@ auto retry(Call call) {
 }
 
 // A descriptor that is closed with its scope.
-class Descriptor {
-   public:
-    explicit Descriptor(int number) : number_(number) {}
-    Descriptor(Descriptor &&other) noexcept : number_(std::exchange(other.number_, -1)) {}
-    Descriptor(const Descriptor &) = delete;
-    Descriptor &operator=(const Descriptor &) = delete;
-    Descriptor &operator=(Descriptor &&) = delete;
-    ~Descriptor() {
-        if (number_ >= 0) ::close(number_);
-    }
-
-    bool valid() const { return number_ >= 0; }
-    int number() const { return number_; }
-    int release() { return std::exchange(number_, -1); }
-
-   private:
-    int number_;
-};
-
 Descriptor open_at(int directory, const char *path, int flags, mode_t mode = 0) {
     return Descriptor(
         retry([&] { return ::openat(directory, path, flags | O_CLOEXEC | O_NOFOLLOW, mode); }));

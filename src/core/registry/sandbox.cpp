@@ -22,6 +22,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "core/base/descriptor.h"
+
 namespace pgx {
 
 namespace {
@@ -101,21 +103,6 @@ constexpr Limit limits[] = {
 };
 
 // A descriptor that is closed with its scope.
-class Descriptor {
-   public:
-    explicit Descriptor(long number) : number_(static_cast<int>(number)) {}
-    Descriptor(Descriptor &&other) noexcept : number_(std::exchange(other.number_, -1)) {}
-    Descriptor &operator=(Descriptor &&) = delete;
-    ~Descriptor() {
-        if (number_ >= 0) ::close(number_);
-    }
-    int number() const { return number_; }
-    int release() { return std::exchange(number_, -1); }
-
-   private:
-    int number_;
-};
-
 Result<void> set_limits(SystemCalls kind) {
     for (const Limit &limit : limits) {
         if (kind == SystemCalls::server && !limit.of_trials) continue;
@@ -146,9 +133,9 @@ class Ruleset {
         if (abi >= 5) attributes.handled_access_fs |= access_ioctl_dev;
         if (abi >= landlock_abi_scope)
             attributes.scoped = scope_abstract_unix_socket | scope_signal;
-        Ruleset ruleset(
-            Descriptor(::syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0)),
-            attributes);
+        Ruleset ruleset(Descriptor(static_cast<int>(::syscall(SYS_landlock_create_ruleset,
+                                                              &attributes, sizeof attributes, 0))),
+                        attributes);
         if (ruleset.descriptor_.number() < 0)
             return fail(system_error("could not create a Landlock ruleset", errno));
         TRY(ruleset.add(rules));
