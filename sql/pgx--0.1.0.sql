@@ -199,6 +199,23 @@ CREATE TABLE pgx.history (
 CREATE INDEX ON pgx.history (at);
 COMMENT ON TABLE pgx.history IS 'every change that was committed; its row is the commit record of the change''s files';
 
+-- Members of pg_write_all_data may write every table, and whoever writes these is as good as a superuser.
+CREATE FUNCTION pgx.check_writer() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'pgx_check_writer';
+COMMENT ON FUNCTION pgx.check_writer() IS 'refuses changes of the catalog by others than its owner and superusers';
+REVOKE EXECUTE ON FUNCTION pgx.check_writer() FROM PUBLIC;
+DO $$
+DECLARE
+    name regclass;
+BEGIN
+    FOR name IN SELECT c.oid FROM pg_catalog.pg_class AS c
+                 WHERE c.relnamespace OPERATOR(pg_catalog.=) 'pgx'::regnamespace AND c.relkind OPERATOR(pg_catalog.=) 'r'
+    LOOP
+        EXECUTE pg_catalog.format('CREATE TRIGGER check_writer BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s '
+                                  'FOR EACH STATEMENT EXECUTE FUNCTION pgx.check_writer()', name);
+    END LOOP;
+END $$;
+
 SELECT pg_catalog.pg_extension_config_dump('pgx.registries', '');
 SELECT pg_catalog.pg_extension_config_dump('pgx.trusted_keys', '');
 SELECT pg_catalog.pg_extension_config_dump('pgx.stored_bundles', '');

@@ -79,6 +79,17 @@ subtest 'an ordinary role may not change anything' => sub {
         $server->refuses("$table: DELETE", "DELETE FROM pgx.$table", { sqlstate => '42501', hint => '' }, role => 'ordinary');
         $server->refuses("$table: INSERT", "INSERT INTO pgx.$table DEFAULT VALUES", { sqlstate => '42501', hint => '' }, role => 'ordinary');
     }
+    # pg_write_all_data is no superuser: what is in these tables decides about files
+    $server->sql('CREATE ROLE writer LOGIN; GRANT pg_write_all_data, pg_read_all_data TO writer');
+    my @tables = split /\n/, $server->sql(q{SELECT relname FROM pg_class WHERE relnamespace = 'pgx'::regnamespace AND relkind = 'r' ORDER BY 1});
+    cmp_ok(scalar @tables, '>', 10, 'there are many tables');
+    foreach my $table (@tables)
+    {
+        my ($column) = split /\n/, $server->sql("SELECT attname FROM pg_attribute WHERE attrelid = 'pgx.$table'::regclass AND attnum = 1");
+        $server->refuses("$table: $_->[0] by a member of pg_write_all_data", $_->[1], { sqlstate => '42501', message => "permission denied for table $table", hint => '' }, role => 'writer')
+          foreach [ 'DELETE', "DELETE FROM pgx.$table" ], [ 'INSERT', "INSERT INTO pgx.$table DEFAULT VALUES" ], [ 'UPDATE', "UPDATE pgx.$table SET $column = NULL" ];
+    }
+    $server->refuses('a trigger function', 'SELECT pgx.check_writer()', { sqlstate => qr/^(?:42501|0A000)$/, hint => '' }, role => 'ordinary');
     $server->refuses('a function in the schema', 'CREATE FUNCTION pgx.x() RETURNS int LANGUAGE sql AS $$SELECT 1$$',
         { sqlstate => '42501', hint => '' }, role => 'ordinary');
     # with the library loaded, and before that, when they are words without a meaning
