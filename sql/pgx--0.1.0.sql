@@ -162,10 +162,12 @@ CREATE TABLE pgx.installed_extensions (
     comment         text NOT NULL,
     requires        text[] NOT NULL,
     trusted         boolean NOT NULL,
-    preload         text[] NOT NULL
+    preload         text[] NOT NULL,
+    libraries       text[] NOT NULL DEFAULT '{}'
 );
 COMMENT ON TABLE pgx.installed_extensions IS 'the extensions of the installed packages, as their control files say';
 COMMENT ON COLUMN pgx.installed_extensions.preload IS 'libraries that have to be preloaded';
+COMMENT ON COLUMN pgx.installed_extensions.libraries IS 'libraries that its scripts name; another package may have them, or the server';
 
 CREATE TABLE pgx.files (
     path     text PRIMARY KEY,

@@ -152,7 +152,8 @@ void record_package(const Release &release, const Receipt &receipt, bool request
                               {"comment", extension.comment},
                               {"requires", extension.requires_},
                               {"trusted", extension.trusted},
-                              {"preload", preload_libraries(receipt, extension.libraries, facts)}});
+                              {"preload", preload_libraries(receipt, extension.libraries, facts)},
+                              {"libraries", extension.libraries}});
     }
     for (const ReceiptFile &file : receipt.files) {
         char mode[8];
@@ -184,10 +185,10 @@ void record_package(const Release &release, const Receipt &receipt, bool request
     pg::execute("DELETE FROM pgx.files WHERE package OPERATOR(pg_catalog.=) $1", {release.package});
     pg::execute(
         "INSERT INTO pgx.installed_extensions SELECT r.extension, $1, r.default_version, "
-        "r.comment, r.requires, r.trusted, r.preload"
+        "r.comment, r.requires, r.trusted, r.preload, r.libraries"
         "  FROM pg_catalog.jsonb_to_recordset($2::pg_catalog.jsonb)"
         "    AS r(extension text, default_version text, comment text, requires text[], trusted "
-        "bool, preload text[])",
+        "bool, preload text[], libraries text[])",
         {release.package, dump_json(extensions)});
     pg::execute(
         "INSERT INTO pgx.files SELECT r.path, $1, r.kind, r.size, r.mode, r.sha256, "

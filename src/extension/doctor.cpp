@@ -374,6 +374,7 @@ constexpr Check checks[] = {
     {"files", check_integrity},
     {"orphans", check_orphans},
     {"extensions without files", check_extensions_without_files},
+    {"missing libraries", check_missing_libraries},
     {"interrupted changes", check_interrupted},
     {"stale libraries", check_stale_libraries},
     {"preload settings", check_preload},

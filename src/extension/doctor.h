@@ -32,6 +32,7 @@ Findings check_earlier_directories(Examination &examination);
 Findings check_integrity(Examination &examination);
 Findings check_orphans(Examination &examination);
 Findings check_extensions_without_files(Examination &examination);
+Findings check_missing_libraries(Examination &examination);
 Findings check_origins(Examination &examination);
 
 }  // namespace pgx

@@ -181,6 +181,35 @@ Findings check_extensions_without_files(Examination &examination) {
     return findings;
 }
 
+// Libraries that installed extensions name in their scripts, of another package that is gone.
+Findings check_missing_libraries(Examination &) {
+    struct Missing {
+        std::vector<std::string> extensions, libraries;
+    };
+    std::map<std::string, Missing> packages;
+    for (const pg::Row &row : pg::query_latest(
+             "SELECT e.package, e.extension, l.name FROM pgx.installed_extensions AS e CROSS JOIN "
+             "LATERAL pg_catalog.unnest(e.libraries) AS l(name) ORDER BY 1, 2, 3")) {
+        if (TRY(is_library_present(row[2].value_or("")))) continue;
+        Missing &missing = packages[row[0].value_or("")];
+        const auto add = [](std::vector<std::string> &list, const pg::Value &one) {
+            if (std::ranges::find(list, *one) == list.end()) list.push_back(*one);
+        };
+        add(missing.extensions, row[1]);
+        add(missing.libraries, row[2]);
+    }
+    std::vector<Finding> findings;
+    for (const auto &[package, missing] : packages)
+        findings.push_back(
+            {"error",
+             "Scripts of package \"" + package + "\", for " + quoted_list(missing.extensions) +
+                 ", name " + quoted_list(missing.libraries) + ", which is not on this server.",
+             "SELECT * FROM pgx.install(" + quoted_literal(missing.extensions.front()) +
+                 "); brings it back if a package that goes with it has it."});
+    if (findings.empty()) findings.push_back({"ok", "Every library that a script names is there."});
+    return findings;
+}
+
 // Where installed packages came from, and whether that still exists.
 Findings check_origins(Examination &) {
     std::vector<Finding> findings;

@@ -86,6 +86,16 @@ Result<std::optional<std::string>> server_library_directory(const std::string &f
     return first_with(other_library_directories(), file_name);
 }
 
+Result<bool> is_library_present(const std::string &library) {
+    // A path is PostgreSQL's to follow.
+    if (library.find('/') != std::string::npos) return true;
+    if (!pg::query_latest("SELECT FROM pgx.files WHERE path OPERATOR(pg_catalog.=) $1",
+                          {"lib/" + library + ".so"})
+             .empty())
+        return true;
+    return TRY(server_library_directory(library + ".so")).has_value();
+}
+
 std::string server_default_version(const std::string &extension) {
     std::vector<pg::Row> rows = pg::query(
         "SELECT default_version FROM pg_catalog.pg_available_extensions() WHERE name "

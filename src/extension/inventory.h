@@ -38,6 +38,10 @@ Result<std::optional<std::string>> server_extension_directory(const std::string 
 // The same for a library by its file name ("vector.so").
 Result<std::optional<std::string>> server_library_directory(const std::string &file_name);
 
+// Whether a library by the name that scripts have for it ("postgis-3") is there: a package of pgx's
+// or the server has it.
+Result<bool> is_library_present(const std::string &library);
+
 // The default version that the server knows of an extension, empty when it has none.
 std::string server_default_version(const std::string &extension);
 

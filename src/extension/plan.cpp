@@ -62,6 +62,7 @@ Result<Plan> make_plan(const std::vector<Wish> &wishes, const DirectoryLayout &l
     std::vector<ChosenOffer> chosen = TRY(choose_offers(source));
     while (TRY(source.consider_requirements(chosen))) chosen = TRY(choose_offers(source));
     source.tell_older(chosen);
+    TRY(source.tell_lacking(chosen));
     std::vector<PlannedPackage> packages = TRY(source.take_planned(chosen));
     TRY(check_files(packages));
     return Plan{std::move(staging), source.take_satisfied(),

@@ -6,6 +6,7 @@
 
 #include "core/base/debian_relation.h"
 #include "core/base/debian_version.h"
+#include "core/base/names.h"
 #include "extension/fetch.h"
 #include "extension/inventory.h"
 #include "extension/refresh.h"
@@ -30,13 +31,45 @@ SELECT n.name, pg_catalog.min(n.required_by) FROM needed AS n
  WHERE NOT EXISTS (SELECT FROM pgx.installed_extensions AS e WHERE e.extension OPERATOR(pg_catalog.=) n.name)
  GROUP BY n.name ORDER BY n.name)";
 
+// An extension, and what it requires in turn, with the libraries that their scripts name.
+constexpr const char *libraries_query = R"(
+WITH RECURSIVE needed(extension) AS (
+    SELECT e.extension FROM pgx.installed_extensions AS e
+     WHERE e.package OPERATOR(pg_catalog.=) $1 AND e.extension OPERATOR(pg_catalog.=) $2
+    UNION
+    SELECT r.name
+      FROM needed AS n
+      JOIN pgx.installed_extensions AS e ON e.extension OPERATOR(pg_catalog.=) n.extension
+     CROSS JOIN LATERAL pg_catalog.unnest(e.requires) AS r(name))
+SELECT e.extension, l.name, i.package, i.version, i.registry, i.sha256
+  FROM needed AS n
+  JOIN pgx.installed_extensions AS e ON e.extension OPERATOR(pg_catalog.=) n.extension
+  JOIN pgx.installed AS i ON i.package OPERATOR(pg_catalog.=) e.package
+ CROSS JOIN LATERAL pg_catalog.unnest(e.libraries) AS l(name)
+ ORDER BY 1, 2)";
+
+// What depends on a package, as far as can be told by looking for its name. That of a package with
+// an extension's library usually begins as that of the package with its scripts does.
+constexpr const char *dependents_query = R"(
+SELECT DISTINCT r.package, pg_catalog.strpos($2, r.package) OPERATOR(pg_catalog.=) 1
+  FROM pgx.releases AS r
+ WHERE r.registry OPERATOR(pg_catalog.=) $1 AND r.package OPERATOR(pg_catalog.<>) $2
+   AND pg_catalog.strpos(r.depends, $2) OPERATOR(pg_catalog.>) 0
+ ORDER BY 2 DESC, 1)";
+
+// Of a version that the registry does not list any more, what the newest one says of companions is
+// better than nothing.
 constexpr const char *installed_query = R"(
-SELECT i.package, i.version, i.registry, i.sha256, i.pinned, g.name IS NOT NULL, r.depends, r.breaks
+SELECT i.package, i.version, i.registry, i.sha256, i.pinned, g.name IS NOT NULL, r.depends, r.breaks,
+       pg_catalog.concat_ws(', ', nullif(c.depends, ''), nullif(c.recommends, ''))
   FROM pgx.installed AS i
   LEFT JOIN pgx.registries AS g ON g.name OPERATOR(pg_catalog.=) i.registry
   LEFT JOIN LATERAL (SELECT o.depends, o.breaks FROM pgx.releases AS o
                       WHERE o.registry OPERATOR(pg_catalog.=) i.registry AND o.package OPERATOR(pg_catalog.=) i.package
                         AND o.version OPERATOR(pg_catalog.=) i.version LIMIT 1) AS r ON true
+  LEFT JOIN LATERAL (SELECT o.depends, o.recommends FROM pgx.releases AS o
+                      WHERE o.registry OPERATOR(pg_catalog.=) i.registry AND o.package OPERATOR(pg_catalog.=) i.package
+                      ORDER BY o.version OPERATOR(pg_catalog.=) i.version DESC, pgx.version_key(o.version) DESC LIMIT 1) AS c ON true
  ORDER BY i.package)";
 
 // What two registries offer under one name are two things. One that is installed is not taken for
@@ -62,19 +95,13 @@ std::string clause(const Wish &wish) {
     return wish.registry ? text + " from registry \"" + *wish.registry + "\"" : text;
 }
 
-bool has_module(const Receipt &receipt, const std::string &library) {
-    return std::ranges::any_of(receipt.modules, [&](const ReceiptModule &module) {
-        return module.path == "lib/" + library + ".so";
-    });
-}
-
-// Whether a package of pgx's or the server has it.
-Result<bool> is_present(const std::string &library) {
-    if (!pg::query_latest("SELECT FROM pgx.files WHERE path OPERATOR(pg_catalog.=) $1",
-                          {"lib/" + library + ".so"})
-             .empty())
-        return true;
-    return TRY(server_library_directory(library + ".so")).has_value();
+// By the names that scripts have for them.
+std::vector<std::string> modules_of(const Receipt &receipt) {
+    std::vector<std::string> modules;
+    for (const ReceiptModule &module : receipt.modules)
+        if (module.path.starts_with("lib/") && module.path.ends_with(".so"))
+            modules.push_back(module.path.substr(4, module.path.size() - 7));
+    return modules;
 }
 
 }  // namespace
@@ -219,7 +246,25 @@ Result<void> PlanSource::consider_installed(const Satisfied &satisfied) {
         TRY(ensure_refreshed(progress_, policy_));
         TRY(consider({.name = *row[0], .required_by = row[1].value_or("")}));
     }
+    if (!TRY(lost_libraries(satisfied)).empty()) TRY(ensure_refreshed(progress_, policy_));
     return {};
+}
+
+// Those that scripts of an installed extension, or of one that it requires, name and that are gone.
+Result<std::vector<LackingLibrary>> PlanSource::lost_libraries(const Satisfied &satisfied) {
+    std::vector<LackingLibrary> lost;
+    if (satisfied.by != Satisfied::By::installed) return lost;
+    for (const pg::Row &row :
+         pg::query_latest(libraries_query, {satisfied.package, satisfied.extension})) {
+        if (TRY(is_library_present(row[1].value_or("")))) continue;
+        LackingLibrary one{{}, true, row[0].value_or(""), row[1].value_or("")};
+        one.offer.package = row[2].value_or("");
+        one.offer.version = row[3].value_or("");
+        one.offer.registry = row[4].value_or("");
+        one.offer.sha256 = row[5].value_or("");
+        lost.push_back(std::move(one));
+    }
+    return lost;
 }
 
 Result<bool> PlanSource::consider_requirements(const std::vector<ChosenOffer> &chosen) {
@@ -228,6 +273,7 @@ Result<bool> PlanSource::consider_requirements(const std::vector<ChosenOffer> &c
             chosen, [&](const ChosenOffer &one) { return has_extension(one.offer.id, extension); });
     };
     const std::size_t before = wanted_.size();
+    bool is_lacking = false;
     for (const std::size_t id : fetched_in_order_) {
         if (std::ranges::none_of(chosen,
                                  [&](const ChosenOffer &one) { return one.offer.id == id; }))
@@ -239,10 +285,12 @@ Result<bool> PlanSource::consider_requirements(const std::vector<ChosenOffer> &c
                 const std::optional<Satisfied> satisfied = TRY(is_satisfied(wish));
                 if (!satisfied) continue;
                 satisfied_.push_back(*satisfied);
-                if (satisfied->by == Satisfied::By::installed) TRY(consider_installed(*satisfied));
+                if (satisfied->by != Satisfied::By::installed) continue;
+                TRY(consider_installed(*satisfied));
+                is_lacking = is_lacking || !TRY(lost_libraries(*satisfied)).empty();
             }
     }
-    return wanted_.size() > before;
+    return is_lacking || wanted_.size() > before;
 }
 
 void PlanSource::tell_older(const std::vector<ChosenOffer> &chosen) {
@@ -350,7 +398,8 @@ Result<std::vector<InstalledOffer>> PlanSource::installed() {
     for (const pg::Row &row : pg::query_latest(installed_query)) {
         all.push_back({row[0].value_or(""), row[1].value_or(""), row[2].value_or(""),
                        row[3].value_or(""), row[5] == "t", row[4] == "t",
-                       is_exact ? "" : row[6].value_or(""), row[7].value_or("")});
+                       is_exact ? "" : row[6].value_or(""), row[7].value_or(""),
+                       row[8].value_or("")});
         packages.push_back(all.back().package);
         offers_[all.back().package];
     }
@@ -432,6 +481,7 @@ Result<void> PlanSource::inspect(const std::vector<Offer> &offers) {
         Fetched fetched{std::move(receipts[i]), join_path(staging, releases[i].package), {}};
         for (const ReceiptExtension &extension : fetched.receipt.extensions)
             fetched.contents.extensions.emplace_back(extension.name, extension.requires_);
+        fetched.contents.modules = modules_of(fetched.receipt);
         fetched_.emplace(releases[i].id, std::move(fetched));
         fetched_in_order_.push_back(releases[i].id);
     }
@@ -515,21 +565,65 @@ Result<void> PlanSource::check_names(std::size_t id) {
     return {};
 }
 
-Result<std::vector<Offer>> PlanSource::lacking_libraries(const std::vector<Offer> &offers) {
-    std::vector<Offer> lacking;
-    for (const Offer &offer : offers) {
-        bool lacks = false;
+Result<std::vector<LackingLibrary>> PlanSource::lacking_libraries(
+    const std::vector<Offer> &offers) {
+    std::vector<LackingLibrary> lacking;
+    const auto is_brought = [&](const std::string &library) {
+        return std::ranges::any_of(offers, [&](const Offer &offer) {
+            const std::vector<std::string> &modules = fetched_.at(offer.id).contents.modules;
+            return std::ranges::find(modules, library) != modules.end();
+        });
+    };
+    for (const Offer &offer : offers)
         for (const ReceiptExtension &extension : fetched_.at(offer.id).receipt.extensions)
             for (const std::string &library : extension.libraries)
-                lacks = lacks || (std::ranges::none_of(
-                                      offers,
-                                      [&](const Offer &other) {
-                                          return has_module(fetched_.at(other.id).receipt, library);
-                                      }) &&
-                                  !TRY(is_present(library)));
-        if (lacks) lacking.push_back(offer);
-    }
+                if (!is_brought(library) && !TRY(is_library_present(library)))
+                    lacking.push_back({offer, false, extension.name, library});
+    for (const Satisfied &satisfied : satisfied_)
+        for (LackingLibrary &one : TRY(lost_libraries(satisfied)))
+            if (!is_brought(one.library)) lacking.push_back(std::move(one));
+    // The extension that somebody needs is the one for whose sake a package comes along.
+    std::ranges::stable_partition(
+        lacking, [&](const LackingLibrary &one) { return is_asked_for(one.extension); });
     return lacking;
+}
+
+Result<std::vector<Offer>> PlanSource::likely_holders(const LackingLibrary &lacking) {
+    std::vector<Offer> holders;
+    for (const pg::Row &row :
+         pg::query(dependents_query, {lacking.offer.registry, lacking.offer.package}))
+        for (Offer &offer : TRY(offers_of(row[0].value_or("")))) {
+            const std::vector<DebianAlternatives> depends = parse_debian_relations(offer.depends);
+            const bool is_dependent =
+                std::ranges::any_of(depends, [&](const DebianAlternatives &alternatives) {
+                    return alternatives.size() == 1 &&
+                           alternatives.front().package == lacking.offer.package &&
+                           alternatives.front().holds_for(lacking.offer.version);
+                });
+            if (is_dependent && offer.registry == lacking.offer.registry)
+                holders.push_back(std::move(offer));
+        }
+    return holders;
+}
+
+Result<void> PlanSource::tell_lacking(const std::vector<ChosenOffer> &chosen) {
+    std::vector<Offer> offers;
+    for (const ChosenOffer &one : chosen) offers.push_back(one.offer);
+    // An extension's libraries in one sentence.
+    std::map<std::pair<std::string, std::string>, std::vector<std::string>> lacking;
+    for (const LackingLibrary &one : TRY(lacking_libraries(offers))) {
+        std::vector<std::string> &libraries = lacking[{one.extension, one.offer.origin()}];
+        if (std::ranges::find(libraries, one.library) == libraries.end())
+            libraries.push_back(one.library);
+    }
+    for (const auto &[extension, libraries] : lacking)
+        pg::notice("extension \"" + extension.first + "\" lacks " +
+                       (libraries.size() == 1 ? "a library" : "libraries") + " and may not work",
+                   "Its scripts name " + quoted_list(libraries) +
+                       ", which neither the server has nor any package that goes with \"" +
+                       extension.second + "\".",
+                   "If another package has it, install that one, too.");
+    return {};
 }
 
 }  // namespace pgx

@@ -36,6 +36,9 @@ class PlanSource : public PackageSource {
     // Says so, with the reasons, where not the newest version of what was asked for was chosen.
     void tell_older(const std::vector<ChosenOffer> &chosen);
 
+    // Says so where a script names a library that is nowhere.
+    Result<void> tell_lacking(const std::vector<ChosenOffer> &chosen);
+
     std::vector<Satisfied> take_satisfied() { return std::move(satisfied_); }
     // In the order in which they were asked for and found out.
     Result<std::vector<PlannedPackage>> take_planned(const std::vector<ChosenOffer> &chosen);
@@ -48,7 +51,9 @@ class PlanSource : public PackageSource {
     const OfferContents *contents_of(const Offer &offer) const override;
     std::vector<Offer> holders_of(const std::string &extension) const override;
     Result<void> inspect(const std::vector<Offer> &offers) override;
-    Result<std::vector<Offer>> lacking_libraries(const std::vector<Offer> &offers) override;
+    Result<std::vector<LackingLibrary>> lacking_libraries(
+        const std::vector<Offer> &offers) override;
+    Result<std::vector<Offer>> likely_holders(const LackingLibrary &lacking) override;
 
    private:
     // A name, and the releases that it means.
@@ -72,6 +77,7 @@ class PlanSource : public PackageSource {
     void number(std::vector<Release> &releases);
     Result<void> check_names(std::size_t id);
     Result<void> leave_out_requirements(std::size_t id);
+    Result<std::vector<LackingLibrary>> lost_libraries(const Satisfied &satisfied);
     Result<bool> is_nowhere(const std::string &extension, const std::string &required_by);
     bool is_asked_for(const std::string &extension) const;
     bool has_extension(std::size_t id, const std::string &extension) const;

@@ -5,6 +5,7 @@
 
 #include "core/base/names.h"
 #include "extension/database_session.h"
+#include "extension/dependents.h"
 #include "extension/history.h"
 #include "extension/home.h"
 #include "extension/lock.h"
@@ -23,7 +24,7 @@ namespace {
 // Files that a database works with must not go: DROP EXTENSION works without them, but nothing else
 // does, and with a preloaded library gone the server does not start again.
 Result<void> check_unused(const InstalledPackage &installed, const std::vector<Use> &uses,
-                          const std::vector<std::string> &leaving) {
+                          const Dependents &dependents) {
     std::string detail, hint;
     for (const Use &use : uses) {
         if (std::ranges::find(installed.extensions, use.extension) == installed.extensions.end())
@@ -45,10 +46,9 @@ Result<void> check_unused(const InstalledPackage &installed, const std::vector<U
         }
         if (hint.find(remedy) == std::string::npos) hint += remedy;
     }
-    const std::vector<std::string> dependents = dependent_extensions(installed, leaving);
     if (!dependents.empty()) {
-        detail += "It is required by " + quoted_list(dependents) + ". ";
-        hint += "Remove what requires it first. ";
+        detail += dependents.text();
+        hint += "Remove what requires it first, or in the same call. ";
     }
     if (detail.empty()) return {};
     detail.pop_back();
@@ -56,15 +56,8 @@ Result<void> check_unused(const InstalledPackage &installed, const std::vector<U
                 hint + "To remove it all the same: pgx.remove(name, force => true).");
 }
 
-// Packages that came only because others required them, and that nobody requires any more.
 void tell_unneeded() {
-    std::vector<std::string> unneeded;
-    for (const pg::Row &row : pg::query_latest(
-             "SELECT i.package FROM pgx.installed AS i WHERE NOT i.requested AND NOT EXISTS"
-             " (SELECT FROM pgx.installed_extensions AS e WHERE e.package OPERATOR(pg_catalog.<>) "
-             "i.package"
-             "   AND e.requires OPERATOR(pg_catalog.&&) i.extensions) ORDER BY 1"))
-        unneeded.push_back(*row[0]);
+    const std::vector<std::string> unneeded = InstalledPackages::load().unneeded();
     if (!unneeded.empty())
         pg::notice("no longer required by anything: " + quoted_list(unneeded), "",
                    "Remove with pgx.remove(name) what you do not use yourself.");
@@ -117,10 +110,12 @@ PGX_FUNCTION(pgx_remove) {
         packages.push_back(std::move(installed));
     }
     const std::vector<Use> uses = TRY(find_uses(extensions));
+    const InstalledPackages all = InstalledPackages::load();
     std::vector<PlannedChange> changes;
     for (const InstalledPackage &installed : packages) {
         progress.report("remove", installed.package, 0, 0);
-        Result<void> unused = check_unused(installed, uses, leaving);
+        Result<void> unused =
+            check_unused(installed, uses, all.dependents_of(installed.package, leaving));
         if (!unused && !force) return fail(std::move(unused).error());
         if (!unused)
             pg::warning("removing \"" + installed.package + "\" although it is in use",

@@ -100,19 +100,6 @@ std::vector<PreloadUse> preload_uses(const std::string &package) {
     return found;
 }
 
-std::vector<std::string> dependent_extensions(const InstalledPackage &installed,
-                                              const std::vector<std::string> &apart_from) {
-    std::vector<std::string> dependents;
-    for (const pg::Row &row :
-         pg::query_latest("SELECT extension FROM pgx.installed_extensions WHERE requires "
-                          "OPERATOR(pg_catalog.&&) $1::pg_catalog.text[]"
-                          "   AND package OPERATOR(pg_catalog.<>) ALL ($2::pg_catalog.text[]) "
-                          "ORDER BY extension",
-                          {pg::array_literal(installed.extensions), pg::array_literal(apart_from)}))
-        dependents.push_back(*row[0]);
-    return dependents;
-}
-
 PGX_FUNCTION(pgx_usage) {
     pg::ResultSet rows(fcinfo);
     std::vector<std::string> extensions;

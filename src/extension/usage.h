@@ -1,4 +1,5 @@
-// usage.h - who uses what pgx has installed: databases, preload settings, other extensions.
+// usage.h - who uses what pgx has installed: databases, preload settings. Other packages:
+// dependents.h.
 #pragma once
 
 #include <string>
@@ -30,9 +31,5 @@ struct PreloadUse {
     Where where = Where::configuration;
 };
 std::vector<PreloadUse> preload_uses(const std::string &package);
-
-// Installed extensions that require one of this package's, apart from those of the packages named.
-std::vector<std::string> dependent_extensions(const InstalledPackage &installed,
-                                              const std::vector<std::string> &apart_from);
 
 }  // namespace pgx

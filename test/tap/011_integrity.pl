@@ -227,7 +227,7 @@ my @often = ('disk space');
 subtest 'doctor' => sub {
     all_fine('a server that is well');
     is($server->sql(q{SELECT count(*) FROM pgx.doctor() WHERE status = 'ok' AND remedy IS NOT NULL}), '0', 'without remedies');
-    is($server->sql(q{SELECT count(DISTINCT "check") FROM pgx.doctor()}), '17', 'every check has a row');
+    is($server->sql(q{SELECT count(DISTINCT "check") FROM pgx.doctor()}), '18', 'every check has a row');
 
     set_helper_path('/nonexistent/pgx');
     finds('no helper', 'helper program', 'error', qr{"/nonexistent/pgx" cannot be executed}, qr/helper_path/, also => [ 'registries', @often ]);

@@ -19,6 +19,52 @@ subtest 'a library in another package' => sub {
     $server->is_consistent('after that');
 };
 
+subtest 'a library that others use' => sub {
+    my ($atelier, $scripts) = map { $server->package_name($_) } qw(atelier atelier-scripts);
+    my $missing = q{SELECT status, detail, remedy FROM pgx.doctor() WHERE "check" = 'missing libraries'};
+    is($server->sql($missing), 'ok|Every library that a script names is there.|', 'doctor() is content');
+    is($server->sql(q{SELECT libraries FROM pgx.installed_extensions WHERE extension = 'atelier'}), '{atelier-3}', 'what scripts name is recorded');
+    $server->refuses('it does not go by itself', "SELECT pgx.remove('$atelier')", {
+        sqlstate => '55000', message => qq{"$atelier" is in use}, detail => 'Its library "atelier-3" is used by "atelier".',
+        hint => qr/^Remove what requires it first, or in the same call\./ });
+    like($server->messages("SELECT pgx.remove('$atelier', force => true)"),
+        qr/WARNING:  removing "$atelier" although it is in use\nDETAIL:  Its library "atelier-3" is used by "atelier"\./, 'but by force');
+    is($server->sql($missing), qq{error|Scripts of package "$scripts", for "atelier", name "atelier-3", which is not on this server.}
+          . q{|SELECT * FROM pgx.install('atelier'); brings it back if a package that goes with it has it.}, 'doctor() names it');
+    is($server->sql(q{SELECT extension, action FROM pgx.plan('atelier')}), "atelier|already installed\n|install, required by atelier", 'plan() has it');
+    is($server->sql(q{SELECT extension, action FROM pgx.install('atelier')}), "atelier|already installed\n|installed, required by atelier",
+        'install() brings it back');
+    is($server->sql('CREATE EXTENSION atelier; SELECT atelier_answer()'), '42', 'and all is well');
+    is($server->sql(q{SELECT extension, action FROM pgx.install('atelier')}), 'atelier|already installed', 'twice');
+    $server->sql('DROP EXTENSION atelier');
+    like($server->messages("SELECT pgx.remove('atelier')"), qr/NOTICE:  no longer required by anything: "$atelier"/, 'without its user it is not required');
+    is($server->sql("SELECT count(*) FROM pgx.remove('$atelier')"), '1', 'and can go');
+    is($server->sql("SELECT count(*) FROM pgx.install(ARRAY['$atelier', 'atelier'])"), '2', 'both by name');
+    is($server->sql("SELECT count(*) FROM pgx.remove(ARRAY['$atelier', 'atelier'])"), '2', 'go together');
+    $server->is_consistent('the library of others');
+};
+
+subtest 'a library that depends on the scripts' => sub {
+    my ($route, $scripts, $maps) = map { $server->package_name($_) } qw(route route-scripts route-maps);
+    my $messages = $server->messages(q{SELECT pgx.install('route')});
+    unlike($messages, qr/lacks/, 'nothing is missing');
+    is($server->sql('SELECT package, requested FROM pgx.installed ORDER BY 1'), "$route|f\n$scripts|t", 'comes along');
+    is($server->sql('CREATE EXTENSION route; SELECT route_answer(); DROP EXTENSION route'), '42', 'and the function finds it');
+    $server->refuses('the library stays', "SELECT pgx.remove('$route')", { sqlstate => '55000', detail => 'Its library "libroute-4.0" is used by "route".' });
+    $server->sql("SELECT pgx.remove('$route', force => true)");
+    is($server->sql(q{SELECT extension, action FROM pgx.install('route')}), "route|already installed\n|installed, required by route", 'it is brought back');
+    $server->sql(q{SELECT pgx.install('route_maps')});
+    $server->refuses('what another package depends on', q{SELECT pgx.remove('route')}, {
+        sqlstate => '55000', message => qq{"$scripts" is in use}, detail => qq{Package "$maps" depends on it.} });
+    $server->sql(q{SELECT pgx.remove('route_maps')});
+    like($server->messages(q{SELECT pgx.remove('route')}), qr/NOTICE:  no longer required by anything: "$route"/, 'what only came along keeps nothing');
+    $server->sql("SELECT pgx.remove('$route')");
+    like($server->messages(q{SELECT pgx.install('ghost')}),
+        qr/NOTICE:  extension "ghost" lacks a library and may not work\nDETAIL:  Its scripts name "ghost-9", which neither the server has nor any package that goes with ".*ghost 1\.0-1"\./,
+        'one that is nowhere is told');
+    $server->sql(q{SELECT pgx.remove('ghost')});
+};
+
 subtest 'a dependency with a version' => sub {
     is($server->sql(q{SELECT extension, action, version FROM pgx.install('tint@1.0')}), 'tint|installed|1.0', 'an old one');
     is($server->sql(q{SELECT extension, action, version FROM pgx.install('palette') ORDER BY 1}),

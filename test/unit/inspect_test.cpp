@@ -96,6 +96,12 @@ TEST_F(InspectTest, LibrariesAtTheEdgesOfAPiece) {
     }
 }
 
+TEST_F(InspectTest, ADirectoryBelowIsNoLibrary) {
+    add("share/extension/thing.control", "default_version = '1'\n");
+    add("share/extension/thing--1.sql", "LOAD '$libdir/plugins/one'; LOAD '$libdir/two'");
+    EXPECT_EQ(run()->extensions[0].libraries, Strings{"two"});
+}
+
 TEST_F(InspectTest, ScriptsInANamedDirectory) {
     add("share/extension/thing.control", "default_version = '1'\ndirectory = 'mine/sub'\n");
     add("share/mine/sub/thing--1.sql", "AS '$libdir/a'");

@@ -10,7 +10,8 @@
 //             package uses: l, ships: l              libraries that scripts name, that the package
 //             brings
 //     installed
-//         b 1.0 from debian; pinned          also depends and breaks; "from" a registry
+//         b 1.0 from debian; pinned          also depends, recommends, breaks and uses; "from" a
+//                                            registry
 //     server: cube                           extensions of the server
 //     wish a@2.0                             what pgx.install() is given; more lines, more names
 //     update a                               what pgx.update() is given
@@ -80,6 +81,7 @@ struct Case : PackageSource {
     std::map<std::string, int> priorities;
     std::vector<Listed> listed;
     std::vector<InstalledOffer> present;
+    std::map<std::string, std::vector<std::string>> used;  // by what is installed
     std::vector<std::string> server, wishes, updates;
     std::map<std::size_t, OfferContents> known;
     std::string expected, expected_downloads, expected_hint, downloads;
@@ -100,7 +102,9 @@ struct Case : PackageSource {
     }
     std::vector<Offer> holders_of(const std::string &extension) const override;
     Result<void> inspect(const std::vector<Offer> &offers) override;
-    Result<std::vector<Offer>> lacking_libraries(const std::vector<Offer> &offers) override;
+    Result<std::vector<LackingLibrary>> lacking_libraries(
+        const std::vector<Offer> &offers) override;
+    Result<std::vector<Offer>> likely_holders(const LackingLibrary &lacking) override;
 
     Result<std::vector<Offer>> look_up(const std::string &name, const std::string &registry);
 };
@@ -136,7 +140,9 @@ void Case::add_installed(const std::string &line) {
                              .has_registry = priorities.contains(words[3]),
                              .pinned = parts.contains("pinned"),
                              .depends = parts["depends"],
-                             .breaks = parts["breaks"]};
+                             .breaks = parts["breaks"],
+                             .companions = parts["recommends"]};
+    used[words[0]] = split(parts["uses"], ',');
     present.push_back(std::move(installed));
 }
 
@@ -264,21 +270,44 @@ Result<void> Case::inspect(const std::vector<Offer> &offers) {
         for (const auto *names : {&release.holds, &release.hides})
             for (const std::string &name : *names)
                 contents.extensions.emplace_back(name, release.requires_);
+        contents.modules = release.ships;
         known[offer.id] = std::move(contents);
     }
     return {};
 }
 
-Result<std::vector<Offer>> Case::lacking_libraries(const std::vector<Offer> &offers) {
-    std::vector<Offer> lacking;
+Result<std::vector<LackingLibrary>> Case::lacking_libraries(const std::vector<Offer> &offers) {
+    std::vector<LackingLibrary> lacking;
+    const auto is_shipped = [&](const std::string &library) {
+        return std::ranges::any_of(offers, [&](const Offer &other) {
+            const std::vector<std::string> &ships = listed[other.id].ships;
+            return std::ranges::find(ships, library) != ships.end();
+        });
+    };
     for (const Offer &offer : offers)
         for (const std::string &library : listed[offer.id].uses)
-            if (std::ranges::none_of(offers, [&](const Offer &other) {
-                    const std::vector<std::string> &ships = listed[other.id].ships;
-                    return std::ranges::find(ships, library) != ships.end();
-                }))
-                lacking.push_back(offer);
+            if (!is_shipped(library)) lacking.push_back({offer, false, offer.package, library});
+    for (const InstalledOffer &installed : present) {
+        if (std::ranges::find(wishes, installed.package) == wishes.end()) continue;
+        Offer offer;
+        offer.registry = installed.registry;
+        offer.package = installed.package;
+        offer.version = installed.version;
+        offer.sha256 = installed.sha256;
+        for (const std::string &library : used[installed.package])
+            if (!is_shipped(library)) lacking.push_back({offer, true, offer.package, library});
+    }
     return lacking;
+}
+
+Result<std::vector<Offer>> Case::likely_holders(const LackingLibrary &lacking) {
+    std::vector<Offer> holders;
+    for (const Listed &release : listed)
+        if (release.registry == lacking.offer.registry &&
+            (" " + release.depends + " ").find(" " + lacking.offer.package + " ") !=
+                std::string::npos)
+            holders.push_back(release);
+    return holders;
 }
 
 // The result as the file says it.

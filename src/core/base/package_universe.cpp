@@ -52,12 +52,30 @@ struct Candidates {
     }
 };
 
+// Who may have a library that a package's Recommends have not brought.
+struct Search {
+    LackingLibrary lacking;
+    std::vector<Offer> holders;
+};
+
+Offer as_offer(const InstalledOffer &installed) {
+    Offer offer;
+    offer.registry = installed.registry;
+    offer.package = installed.package;
+    offer.version = installed.version;
+    offer.sha256 = installed.sha256;
+    return offer;
+}
+
 class PackageUniverse : public ResolverProvider {
    public:
     explicit PackageUniverse(PackageSource &source) : source_(source) {}
 
     Result<void> begin();
     Result<std::vector<ChosenOffer>> chosen(const Selection &selection);
+    // When nothing fits: whether that may be because of packages that were only guessed to be
+    // needed. They are not asked for any more then.
+    bool gives_up_searching();
 
     Result<std::vector<Requirement>> requirements() override;
     Result<std::vector<std::string>> candidates(const std::string &package) override;
@@ -73,8 +91,11 @@ class PackageUniverse : public ResolverProvider {
     Result<std::optional<PackageChoice>> choice_for(const DebianRelation &relation,
                                                     const Offer &from);
     Result<void> add_depends(const Offer &offer, const std::string &field, bool is_needed,
-                             Relations &relations);
+                             Relations &relations, const std::string &by = {});
     Result<void> add_requires(const Offer &offer, Relations &relations);
+    Result<void> add_libraries(const Offer &offer, const std::string &companions,
+                               Relations &relations);
+    Result<bool> search(const LackingLibrary &lacking);
     Result<void> add_breaks(const std::string &package, const std::string &field, bool is_installed,
                             Relations &relations);
     Result<Relations> installed_relations(const InstalledOffer &installed);
@@ -92,7 +113,8 @@ class PackageUniverse : public ResolverProvider {
     std::map<std::string, InstalledOffer> installed_;
     std::vector<PackageRequest> requests_;
     std::map<std::string, Candidates> candidates_;
-    std::vector<Offer> with_recommends_;
+    std::vector<LackingLibrary> with_recommends_;
+    std::vector<Search> searches_;
 };
 
 Result<void> PackageUniverse::begin() {
@@ -271,9 +293,11 @@ Result<std::optional<PackageChoice>> PackageUniverse::choice_for(const DebianRel
 
 // `is_needed`: it is a failure when no version that the registry has will do.
 Result<void> PackageUniverse::add_depends(const Offer &offer, const std::string &field,
-                                          bool is_needed, Relations &relations) {
+                                          bool is_needed, Relations &relations,
+                                          const std::string &by) {
     for (const DebianAlternatives &alternatives : parse_debian_relations(field)) {
         Requirement requirement{{}, "depends on "};
+        requirement.by = by;
         bool is_known = true, can_be_met = false;
         for (const DebianRelation &relation : alternatives) {
             if (&relation != &alternatives.front()) requirement.text += " or ";
@@ -308,6 +332,7 @@ Result<void> PackageUniverse::add_requires(const Offer &offer, Relations &relati
                 (!meaning.installed.empty() && !installed_.contains(meaning.installed)))
                 continue;
             Requirement requirement{{}, "requires extension \"" + name + "\""};
+            requirement.by = extension;
             if (!meaning.installed.empty())
                 requirement.any_of.push_back(
                     TRY(choice(meaning.installed, [](std::size_t) { return true; })));
@@ -324,6 +349,40 @@ Result<void> PackageUniverse::add_requires(const Offer &offer, Relations &relati
                 requirement.text += ", which no registry offers and the server does not have";
             relations.requirements.push_back(std::move(requirement));
         }
+    return {};
+}
+
+// What may bring the libraries that are nowhere.
+Result<void> PackageUniverse::add_libraries(const Offer &offer, const std::string &companions,
+                                            Relations &relations) {
+    for (const LackingLibrary &lacking : with_recommends_)
+        if (is_same(lacking.offer, offer)) {
+            TRY(add_depends(offer, companions, false, relations, lacking.extension));
+            break;
+        }
+    for (const Search &one : searches_) {
+        if (!is_same(one.lacking.offer, offer)) continue;
+        const std::string &library = one.lacking.library;
+        Requirement requirement{{}, "uses library \"" + library + "\""};
+        requirement.by = one.lacking.extension;
+        std::map<std::string, std::vector<Offer>> by_package;
+        std::vector<std::string> packages;
+        for (const Offer &holder : one.holders) {
+            const OfferContents *contents = source_.contents_of(holder);
+            if (contents != nullptr &&
+                std::ranges::find(contents->modules, library) == contents->modules.end())
+                continue;
+            std::vector<Offer> &offers = by_package[holder.package];
+            if (offers.empty()) packages.push_back(holder.package);
+            offers.push_back(holder);
+        }
+        for (const std::string &package : packages) {
+            PackageChoice choice = TRY(choice_of(by_package.at(package)));
+            if (!choice.candidates.empty()) requirement.any_of.push_back(std::move(choice));
+        }
+        // Nobody has it: that is told, and may be no harm.
+        if (!requirement.any_of.empty()) relations.requirements.push_back(std::move(requirement));
+    }
     return {};
 }
 
@@ -363,6 +422,7 @@ Result<Relations> PackageUniverse::installed_relations(const InstalledOffer &ins
         }
         if (holds) relations.requirements.push_back(std::move(requirement));
     }
+    TRY(add_libraries(as_offer(installed), installed.companions, relations));
     TRY(add_breaks(installed.package, installed.breaks, true, relations));
     return relations;
 }
@@ -373,9 +433,7 @@ Result<Relations> PackageUniverse::relations(const std::string &package, std::si
     const Offer offer = all.offer(candidate);
     Relations relations;
     TRY(add_depends(offer, offer.depends, true, relations));
-    if (std::ranges::any_of(with_recommends_,
-                            [&](const Offer &other) { return is_same(other, offer); }))
-        TRY(add_depends(offer, offer.recommends, false, relations));
+    TRY(add_libraries(offer, offer.recommends, relations));
     TRY(add_requires(offer, relations));
     TRY(add_breaks(package, offer.breaks, false, relations));
     return relations;
@@ -408,13 +466,35 @@ Result<bool> PackageUniverse::learn(const Selection &selection) {
         return true;
     }
     bool is_new = false;
-    for (const Offer &offer : TRY(source_.lacking_libraries(offers)))
-        if (std::ranges::none_of(with_recommends_,
-                                 [&](const Offer &other) { return is_same(other, offer); })) {
-            with_recommends_.push_back(offer);
-            is_new = true;
-        }
+    for (const LackingLibrary &lacking : TRY(source_.lacking_libraries(offers)))
+        is_new = TRY(search(lacking)) || is_new;
     return is_new;
+}
+
+// The next place where a library may be; false when there is none.
+Result<bool> PackageUniverse::search(const LackingLibrary &lacking) {
+    if (std::ranges::none_of(with_recommends_, [&](const LackingLibrary &other) {
+            return is_same(other.offer, lacking.offer);
+        })) {
+        with_recommends_.push_back(lacking);
+        return true;
+    }
+    if (std::ranges::any_of(searches_, [&](const Search &other) {
+            return is_same(other.lacking.offer, lacking.offer) &&
+                   other.lacking.library == lacking.library;
+        }))
+        return false;
+    searches_.push_back({lacking, TRY(source_.likely_holders(lacking))});
+    return !searches_.back().holders.empty();
+}
+
+bool PackageUniverse::gives_up_searching() {
+    bool any = false;
+    for (Search &one : searches_) {
+        any = any || !one.holders.empty();
+        one.holders.clear();
+    }
+    return any;
 }
 
 std::string PackageUniverse::who(const std::string &package, const Offer *offer) const {
@@ -442,7 +522,7 @@ Result<std::string> PackageUniverse::required_by(const std::string &package, std
         return choice.package == package &&
                std::ranges::find(choice.candidates, wanted) != choice.candidates.end();
     };
-    std::string for_the_sake_of;
+    std::string somebody, for_the_sake_of;
     for (const auto &[other, chosen_candidate] : selection) {
         if (other == package) continue;
         const Candidates &all = candidates_.at(other);
@@ -451,12 +531,15 @@ Result<std::string> PackageUniverse::required_by(const std::string &package, std
         const Relations related = TRY(relations(other, chosen_candidate));
         for (const Requirement &requirement : related.requirements)
             for (const PackageChoice &one : requirement.any_of)
-                if (offer != nullptr && names(one, candidate)) return who(other, offer);
+                if (names(one, candidate)) {
+                    if (!requirement.by.empty()) return requirement.by;
+                    if (offer != nullptr && somebody.empty()) somebody = who(other, offer);
+                }
         for (const Exclusion &exclusion : related.exclusions)
             if (names(exclusion.with, candidates_.at(package).installed_at))
                 for_the_sake_of = who(other, offer);
     }
-    return for_the_sake_of;
+    return somebody.empty() ? for_the_sake_of : somebody;
 }
 
 Result<std::vector<ChosenOffer>> PackageUniverse::chosen(const Selection &selection) {
@@ -473,7 +556,9 @@ Result<std::vector<ChosenOffer>> PackageUniverse::chosen(const Selection &select
 Result<std::vector<ChosenOffer>> choose_offers(PackageSource &source) {
     PackageUniverse universe(source);
     TRY(universe.begin());
-    return universe.chosen(TRY(resolve(universe)));
+    Result<Selection> selection = resolve(universe);
+    if (!selection && universe.gives_up_searching()) selection = resolve(universe);
+    return universe.chosen(TRY(std::move(selection)));
 }
 
 Result<std::vector<Offer>> meant_offers(const std::string &name, const std::vector<Offer> &offers) {

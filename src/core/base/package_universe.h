@@ -12,7 +12,10 @@
 //    What is pinned does not change.
 //  - A pre-release is only taken where nothing else would do.
 //  - Depends of a package count as far as they name packages that the registry has; its Recommends
-//    where they may bring a library that is nowhere.
+//    where they may bring a library that is nowhere, and after them the packages of its registry
+//    that depend on it: PostGIS recommends the package with its library from the one with its
+//    scripts, pgRouting's library depends on its scripts. Who really has it is seen after a look
+//    into the package.
 //
 // What an extension requires is known when its package was looked into; until then it is assumed to
 // require nothing.
@@ -46,6 +49,7 @@ struct InstalledOffer {
     bool has_registry = true;  // it still exists
     bool pinned = false;
     std::string depends, breaks;
+    std::string companions = {};  // where a library may be that its scripts name: also Recommends
 };
 
 // Something that has to be there in the end.
@@ -69,6 +73,14 @@ struct ExtensionMeaning {
 struct OfferContents {
     // Each with what it requires.
     std::vector<std::pair<std::string, std::vector<std::string>>> extensions;
+    std::vector<std::string> modules = {};  // by the names that scripts have for them
+};
+
+// A library that the scripts of an extension name, and that is nowhere.
+struct LackingLibrary {
+    Offer offer;  // the extension's package, which may be installed already
+    bool is_installed = false;
+    std::string extension, library;
 };
 
 class PackageSource {
@@ -87,9 +99,13 @@ class PackageSource {
     virtual std::vector<Offer> holders_of(const std::string &extension) const = 0;
     // Looks into these.
     virtual Result<void> inspect(const std::vector<Offer> &offers) = 0;
-    // Those whose scripts name a library that is neither in one of these nor on the server. All of
-    // them were looked into.
-    virtual Result<std::vector<Offer>> lacking_libraries(const std::vector<Offer> &offers) = 0;
+    // Libraries that scripts of these name, or those of an installed package that is relied upon,
+    // and that are neither in one of these nor on the server. All of them were looked into.
+    virtual Result<std::vector<LackingLibrary>> lacking_libraries(
+        const std::vector<Offer> &offers) = 0;
+    // Releases of its registry that may have such a library, because they depend on its package;
+    // what is likely comes first.
+    virtual Result<std::vector<Offer>> likely_holders(const LackingLibrary &lacking) = 0;
 };
 
 struct ChosenOffer {

@@ -40,6 +40,7 @@ struct Requirement {
     std::string hint = {};  // a sentence: what a person could change about it
     // What is there already and is to stay: candidates are chosen for it after everything else.
     bool late = false;
+    std::string by = {};  // of a candidate: which part of it requires this; the provider's own
 };
 
 // None of these may be installed together with the candidate; `text` as above: "breaks b (<< 2)".

@@ -76,6 +76,7 @@ class LibraryScan {
             std::size_t end = at;
             while (end < text_.size() && is_library_character(text_[end])) ++end;
             if (end == text_.size() && !last) break;
+            if (end < text_.size() && text_[end] == '/') continue;  // of a directory below
             if (end > at && end - at <= longest_library_name)
                 libraries_.insert(library_name(std::string_view(text_).substr(at, end - at)));
         }
