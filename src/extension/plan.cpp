@@ -66,7 +66,7 @@ Result<Plan> make_plan(const std::vector<Wish> &wishes, const DirectoryLayout &l
     std::vector<PlannedPackage> packages = TRY(source.take_planned(chosen));
     TRY(check_files(packages));
     return Plan{std::move(staging), source.take_satisfied(),
-                sorted_by_requirement(std::move(packages))};
+                sorted_by_requirement(std::move(packages)), source.unfit_packages()};
 }
 
 }  // namespace pgx

@@ -6,6 +6,7 @@
 // apply.h's.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,6 +45,8 @@ struct Plan {
     StagingDirectory staging;
     std::vector<Satisfied> satisfied;
     std::vector<PlannedPackage> packages;  // what is required comes before what requires it
+    // Of packages of which a newer version cannot be used here: why.
+    std::map<std::string, std::string> unfit = {};
 };
 
 Result<Plan> make_plan(const std::vector<Wish> &wishes, const DirectoryLayout &layout,

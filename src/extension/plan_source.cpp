@@ -95,6 +95,20 @@ std::string clause(const Wish &wish) {
     return wish.registry ? text + " from registry \"" + *wish.registry + "\"" : text;
 }
 
+// What a release cannot help, and another one may do better.
+bool is_of_content(ErrorCode code) {
+    constexpr ErrorCode codes[] = {ErrorCode::dependency_missing, ErrorCode::wrong_platform,
+                                   ErrorCode::artifact_malformed, ErrorCode::artifact_unsafe,
+                                   ErrorCode::control_file_invalid};
+    return std::ranges::find(codes, code) != std::end(codes);
+}
+
+std::string sentences(const Error &error) {
+    std::string text = error.message + "." + (error.detail.empty() ? "" : " ") + error.detail;
+    if (text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 'a' + 'A');
+    return text;
+}
+
 // By the names that scripts have for them.
 std::vector<std::string> modules_of(const Receipt &receipt) {
     std::vector<std::string> modules;
@@ -294,8 +308,21 @@ Result<bool> PlanSource::consider_requirements(const std::vector<ChosenOffer> &c
 }
 
 void PlanSource::tell_older(const std::vector<ChosenOffer> &chosen) {
+    std::set<std::string> told;
+    for (const std::size_t id : unfit_in_order_) {
+        const Release &release = releases_[id];
+        const auto one = std::ranges::find(
+            chosen, release.package, [](const ChosenOffer &other) { return other.offer.package; });
+        const bool stays = one == chosen.end() && find_installed(release.package);
+        if ((one == chosen.end() && !stays) || !told.insert(release.package).second) continue;
+        pg::notice(
+            (stays ? "\"" + release.package + "\" is not updated"
+                   : "version " + one->offer.version + " of \"" + release.package + "\" is taken") +
+                ", since version " + release.version + " cannot be used here",
+            sentences(unfit_.at(id)));
+    }
     for (const Meant &meant : wanted_) {
-        if (meant.releases.empty()) continue;
+        if (meant.releases.empty() || told.contains(meant.releases.front().package)) continue;
         const Release &newest = meant.releases.front();
         const auto one = std::ranges::find(
             chosen, newest.package, [](const ChosenOffer &other) { return other.offer.package; });
@@ -410,6 +437,16 @@ Result<std::vector<InstalledOffer>> PlanSource::installed() {
     return all;
 }
 
+std::optional<std::string> PlanSource::server_version(const std::string &package) const {
+    if (package != "postgresql-" + std::to_string(PG_VERSION_NUM / 10000)) return std::nullopt;
+    // "18beta2" is "18~beta2" to Debian.
+    std::string version = PG_VERSION;
+    version.resize(std::min(version.find(' '), version.size()));  // "18.6 (Debian 18.6-3)"
+    const std::size_t letter = version.find_first_not_of("0123456789.");
+    if (letter != std::string::npos) version.insert(letter, "~");
+    return version;
+}
+
 Result<std::vector<Offer>> PlanSource::offers_of(const std::string &package) {
     if (const auto known = offers_.find(package); known != offers_.end()) return known->second;
     pg::check_for_interrupts();
@@ -473,10 +510,56 @@ Result<void> PlanSource::inspect(const std::vector<Offer> &offers) {
         releases.push_back(releases_[offer.id]);
         TRY(policy_.check_release(releases.back()));
     }
+    Result<void> fetched = fetch(releases);
+    if (!fetched && !is_of_content(fetched.error().code)) return fetched;
+    if (!fetched) TRY(try_each(releases));
+    std::erase_if(releases, [&](const Release &release) { return unfit_.contains(release.id); });
+    for (const Release &release : releases) TRY(check_names(release.id));
+    for (const Release &release : releases) TRY(leave_out_requirements(release.id));
+    return {};
+}
+
+// Whose content it was. What was downloaded is in the cache.
+Result<void> PlanSource::try_each(const std::vector<Release> &releases) {
+    for (const Release &release : releases) {
+        Result<void> fetched = fetch({release});
+        if (fetched) continue;
+        if (!is_of_content(fetched.error().code) || is_named_exactly(release.id)) return fetched;
+        unfit_.emplace(release.id, std::move(fetched).error());
+        unfit_in_order_.push_back(release.id);
+    }
+    return {};
+}
+
+bool PlanSource::is_named_exactly(std::size_t id) const {
+    return std::ranges::any_of(wanted_, [&](const Meant &meant) {
+        return (meant.wish.version || meant.wish.release) &&
+               std::ranges::find(meant.releases, id, &Release::id) != meant.releases.end();
+    });
+}
+
+const Error *PlanSource::unfit(const Offer &offer) const {
+    const auto found = unfit_.find(offer.id);
+    return found == unfit_.end() ? nullptr : &found->second;
+}
+
+std::map<std::string, std::string> PlanSource::unfit_packages() const {
+    std::map<std::string, std::string> packages;
+    for (const std::size_t id : unfit_in_order_)
+        packages.emplace(releases_[id].package, unfit_.at(id).message);
+    return packages;
+}
+
+Result<void> PlanSource::fetch(const std::vector<Release> &releases) {
     // A directory a round: the helper wants an empty one.
     const std::string staging = join_path(staging_, std::to_string(++fetches_));
     TRY(real_file_system().make_directory(staging, 0700));
-    std::vector<Receipt> receipts = TRY(fetch_releases(releases, staging, layout_, progress_));
+    Result<std::vector<Receipt>> answer = fetch_releases(releases, staging, layout_, progress_);
+    if (!answer) {
+        (void)real_file_system().remove_tree(staging).has_value();
+        return fail(std::move(answer).error());
+    }
+    std::vector<Receipt> &receipts = *answer;
     for (std::size_t i = 0; i < releases.size(); i++) {
         Fetched fetched{std::move(receipts[i]), join_path(staging, releases[i].package), {}};
         for (const ReceiptExtension &extension : fetched.receipt.extensions)
@@ -485,8 +568,6 @@ Result<void> PlanSource::inspect(const std::vector<Offer> &offers) {
         fetched_.emplace(releases[i].id, std::move(fetched));
         fetched_in_order_.push_back(releases[i].id);
     }
-    for (const Release &release : releases) TRY(check_names(release.id));
-    for (const Release &release : releases) TRY(leave_out_requirements(release.id));
     return {};
 }
 

@@ -41,14 +41,18 @@ class PlanSource : public PackageSource {
 
     std::vector<Satisfied> take_satisfied() { return std::move(satisfied_); }
     // In the order in which they were asked for and found out.
+    // Of packages, why their best version cannot be used here.
+    std::map<std::string, std::string> unfit_packages() const;
     Result<std::vector<PlannedPackage>> take_planned(const std::vector<ChosenOffer> &chosen);
 
     Result<std::vector<PackageRequest>> requests() override;
     Result<std::vector<InstalledOffer>> installed() override;
+    std::optional<std::string> server_version(const std::string &package) const override;
     Result<std::vector<Offer>> offers_of(const std::string &package) override;
     Result<ExtensionMeaning> meaning_of(const std::string &extension,
                                         const std::string &required_by) override;
     const OfferContents *contents_of(const Offer &offer) const override;
+    const Error *unfit(const Offer &offer) const override;
     std::vector<Offer> holders_of(const std::string &extension) const override;
     Result<void> inspect(const std::vector<Offer> &offers) override;
     Result<std::vector<LackingLibrary>> lacking_libraries(
@@ -73,6 +77,9 @@ class PlanSource : public PackageSource {
     std::vector<Release> newer_releases(const Wish &wish);
     Result<Wish> bound(const Wish &wish);
     Result<std::vector<Release>> releases_for(const Wish &wish, const Wish &bound);
+    Result<void> fetch(const std::vector<Release> &releases);
+    Result<void> try_each(const std::vector<Release> &releases);
+    bool is_named_exactly(std::size_t id) const;
     Release numbered(Release release);
     void number(std::vector<Release> &releases);
     Result<void> check_names(std::size_t id);
@@ -98,6 +105,8 @@ class PlanSource : public PackageSource {
     std::set<std::string> mentioned_;  // packages that these name
     std::map<std::size_t, Fetched> fetched_;
     std::vector<std::size_t> fetched_in_order_;
+    std::map<std::size_t, Error> unfit_;
+    std::vector<std::size_t> unfit_in_order_;
     unsigned fetches_ = 0;
     // Only the newest release of this wish counts, and nothing is fetched any more.
     const Meant *only_newest_ = nullptr;

@@ -20,7 +20,8 @@ namespace {
 // postgresql-18-cron); it only counts while the registry has not told its extension names, and is
 // verified after unpacking. Of a registry whose signed lists have expired nothing is taken.
 constexpr const char *candidates_query = R"(
-SELECT c.rank, c.priority, c.size, c.registry, c.kind, c.source, c.package, c.version, c.repository, c.url, c.sha256, c.signer, c.depends, c.recommends, c.breaks
+SELECT c.rank, c.priority, c.size, c.registry, c.kind, c.source, c.package, c.version, c.repository, c.url, c.sha256, c.signer, c.depends, c.recommends, c.breaks,
+       pg_catalog.translate(c.name, '-', '_') OPERATOR(pg_catalog.=) ANY (pgx.usual_names($1))
   FROM (SELECT CASE WHEN r.extensions OPERATOR(pg_catalog.@>) ARRAY[$1]
                       OR (r.extensions IS NULL AND EXISTS
                              (SELECT FROM pgx.releases AS known
@@ -31,7 +32,7 @@ SELECT c.rank, c.priority, c.size, c.registry, c.kind, c.source, c.package, c.ve
                     WHEN r.extensions IS NULL AND pg_catalog.translate(r.name, '-', '_')
                          OPERATOR(pg_catalog.=) ANY (pgx.usual_names($1))
                          THEN 4 END AS rank,
-               g.priority, r.size, r.registry, g.kind, g.source, r.package, r.version, r.repository, r.url, r.sha256, r.signer, r.depends, r.recommends, r.breaks
+               g.priority, r.size, r.registry, g.kind, g.source, r.package, r.version, r.repository, r.url, r.sha256, r.signer, r.depends, r.recommends, r.breaks, r.name
           FROM pgx.releases AS r
           JOIN pgx.registries AS g ON g.name OPERATOR(pg_catalog.=) r.registry
          WHERE (g.enabled AND $2 IS NULL AND (g.expires_at IS NULL OR g.expires_at OPERATOR(pg_catalog.>=) pg_catalog.now()))
@@ -42,7 +43,7 @@ SELECT c.rank, c.priority, c.size, c.registry, c.kind, c.source, c.package, c.ve
           pgx.is_prerelease(c.version), pgx.version_key(c.version) DESC, c.registry, c.package, c.repository)";
 
 constexpr const char *releases_query = R"(
-SELECT 0, g.priority, r.size, r.registry, g.kind, g.source, r.package, r.version, r.repository, r.url, r.sha256, r.signer, r.depends, r.recommends, r.breaks
+SELECT 0, g.priority, r.size, r.registry, g.kind, g.source, r.package, r.version, r.repository, r.url, r.sha256, r.signer, r.depends, r.recommends, r.breaks, false
   FROM pgx.releases AS r
   JOIN pgx.registries AS g ON g.name OPERATOR(pg_catalog.=) r.registry AND g.enabled
        AND (g.expires_at IS NULL OR g.expires_at OPERATOR(pg_catalog.>=) pg_catalog.now())
@@ -59,6 +60,7 @@ Release release_from_row(const pg::Row &row) {
                                     &release.url,      &release.sha256,     &release.signer,
                                     &release.depends,  &release.recommends, &release.breaks};
     for (std::size_t i = 0; i < std::size(members); i++) *members[i] = row[i + 3].value_or("");
+    release.is_usual = row[std::size(members) + 3] == "t";
     release.is_guess = release.rank == 4;
     release.is_claim = release.rank == 1 && release.kind != "apt";
     return release;
@@ -229,6 +231,8 @@ Result<bool> learn_extension_names(const Wish &wish, ProgressSlot &progress, con
         "OPERATOR(pg_catalog.=) $1)"
         "   AND EXISTS (SELECT FROM pgx.releases AS r WHERE r.registry OPERATOR(pg_catalog.=) "
         "g.name AND r.extensions IS NULL)"
+        // Its lists have said all that they say: one that has no list of contents, for example.
+        "   AND NOT (g.kind OPERATOR(pg_catalog.=) 'apt' AND g.state OPERATOR(pg_catalog.~) '-1+$')"
         " ORDER BY g.priority DESC, g.name",
         {wish.registry});
     std::erase_if(rows, [&](const pg::Row &row) { return !policy.reaches(row[0].value_or("")); });

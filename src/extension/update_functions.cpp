@@ -72,6 +72,11 @@ pg::Row unchanged_row(const InstalledPackage &installed, const std::string &why)
     return {extension, why, version.empty() ? pg::Value{} : version, installed.origin(), {}};
 }
 
+std::string why_not(const Plan &plan, const InstalledPackage &installed) {
+    const auto unfit = plan.unfit.find(installed.package);
+    return unfit == plan.unfit.end() ? "newer versions do not fit" : unfit->second;
+}
+
 bool is_pinned(const std::string &package) {
     const std::optional<InstalledPackage> installed = find_installed(package);
     return installed && installed->package == package && installed->pinned;
@@ -188,7 +193,8 @@ PGX_FUNCTION(pgx_update) {
             std::ranges::none_of(plan.packages, [&](const PlannedPackage &package) {
                 return package.release.package == installed.package;
             }))
-            unchanged.push_back(unchanged_row(installed, "not updated: newer versions do not fit"));
+            unchanged.push_back(
+                unchanged_row(installed, "not updated: " + why_not(plan, installed)));
     std::ranges::stable_sort(unchanged, {},
                              [](const pg::Row &row) { return std::pair(row[0], row[3]); });
     for (const pg::Row &row : unchanged) rows.add(row);

@@ -132,11 +132,12 @@ void packages(std::string_view input) {
     const Json json = to_json(*filtered);
     const auto again = filtered_packages_from_json(json);
     require(again.has_value() && to_json(*again) == json, "the cache reads the same");
-    std::vector<AptPackage> newest = filtered->packages;
-    keep_newest(newest);
+    std::vector<AptPackage> versions = filtered->packages;
+    keep_versions(versions);
     std::set<std::string> packages_seen;
-    for (const AptPackage &package : newest)
-        require(packages_seen.insert(package.package).second, "the newest of each only");
+    for (const AptPackage &package : versions)
+        require(packages_seen.insert(package.package + " " + package.version).second,
+                "each version once");
     LibraryIndex index;
     index.add(filtered->libraries, "http://example.org/", "x");
     (void)index.find("libz1");

@@ -209,6 +209,7 @@ subtest 'libraries of the system' => sub {
     my ($status, $out, $err) = pgx(@build, '--bring-libraries');
     is($status, 1, 'a machine that lacks it cannot put it in');
     like($err, qr/library "libpgxfar\.so\.1" is missing/, 'and says so');
+    like($err, qr/This host does not have it\.\n.*--libraries DIRECTORY/s, 'with a remedy for whoever packs');
 
     my $facts = made('with it', @build, '--libraries', "$work/far", '--output', "$work/out/with");
     is($facts->{'host libraries'}, 'none but the C library', 'the host needs nothing');

@@ -105,6 +105,9 @@ subtest 'sibling libraries' => sub {
 subtest 'what cannot work' => sub {
     $server->refuses('a library that is nowhere', q{SELECT pgx.install('nolib')},
         { message => qr/library "libpgxnowhere\.so\.1" is missing/, detail => qr/"nolib\.so" of package .* needs "libpgxnowhere\.so\.1"/ });
+    $server->refuses('a library that is too old', q{SELECT pgx.install('needy')},
+        { message => qr/library "libpgxnumber\.so\.1" is missing/,
+          detail => qr/It depends on "libpgxnumber1 \(>= 9\)", and what the registry has is "libpgxnumber1" 1\.one-1\./ });
     $server->refuses('a newer C library', q{SELECT pgx.install('future')},
         { message => qr/"future\.so" needs a newer "libc\.so\.6"/, detail => qr/GLIBC_9\.99; the newest on this host is GLIBC_2\.\d+/ });
     my $spoilt = PgxTest->new('spoilt');

@@ -85,6 +85,20 @@ subtest 'packages that do not go together' => sub {
     $server->refuses('both at once', q{SELECT pgx.install('quarrel')}, { sqlstate => 'PX011' });
 };
 
+subtest 'an extension that two packages hold' => sub {
+    my ($stand, $easel, $paint) = map { $server->package_name($_) } qw(canvas-stand easel paint);
+    is($server->sql(q{SELECT package, version FROM pgx.plan('canvas_stand')}), "$stand|3.7", 'is taken from the one that is called so');
+    $server->refuses('where none is, nothing is chosen', q{SELECT pgx.install('brush')}, {
+        sqlstate => '42725', message => '"brush" is offered more than once', detail => qq{It is offered by "related: $easel 1.0-1" and "related: $paint 1.0-1".},
+        hint => qq{Name the package: pgx.install('$easel') or pgx.install('$paint').} });
+    is($server->sql("SELECT string_agg(extension, ' ' ORDER BY extension) FROM pgx.plan('$paint')"), 'brush paint', 'which works');
+};
+
+subtest 'a server that there is not' => sub {
+    $server->refuses('one of tomorrow', q{SELECT pgx.install('tomorrow')}, {
+        sqlstate => 'PX003', detail => qr/^Because \S+-tomorrow 2\.0-1 depends on postgresql-\d+ \(>= 99\), and this server is \d+[.~]?\S*, and you asked for tomorrow/ });
+};
+
 subtest 'an extension more, which requires what nobody has' => sub {
     my $octopus = $server->package_name('octopus');
     like($server->messages(q{SELECT pgx.install('octopus')}),

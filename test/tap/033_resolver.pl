@@ -74,6 +74,35 @@ subtest 'updates' => sub {
     $server->sql(q{SELECT pgx.remove(ARRAY['sweet', 'base', 'late'])});
 };
 
+subtest 'a version that cannot be used here' => sub {
+    my $spoilt = PgxTest->package_name('spoilt');
+    my $why = qr/DETAIL:  Library "libpgxnowhere\.so\.1" is missing\. "spoilt\.so" of package "$spoilt" needs "libpgxnowhere\.so\.1"\./;
+    like($server->messages(q{SELECT pgx.install('cake')}),
+        qr/NOTICE:  version 1\.0-1 of "$spoilt" is taken, since version 2\.0-1 cannot be used here\n$why/, 'is passed over, and that is told');
+    is($server->sql('SELECT package, version FROM pgx.installed ORDER BY 1'), PgxTest->package_name('cake') . "|1.0-1\n$spoilt|1.0-1", 'for an older one');
+    $server->is_consistent('without it');
+    $server->sql(q{SELECT pgx.install('sweet@1.0')});
+    is($server->sql(q{SELECT extension, action, version FROM pgx.update() ORDER BY 1}),
+        qq{cake|up to date|1.0\nspoilt|not updated: library "libpgxnowhere.so.1" is missing|1.0\nsweet|updated|2.0}, 'update() of all goes on without it');
+    like($server->messages(q{SELECT pgx.update('spoilt')}), qr/NOTICE:  "$spoilt" is not updated, since version 2\.0-1 cannot be used here\n$why/, 'with the reason');
+    $server->sql(q{SELECT pgx.remove(ARRAY['cake', 'spoilt', 'sweet'])});
+    $server->refuses('that version by name', q{SELECT pgx.install('spoilt@2.0')}, { sqlstate => 'PX003', message => 'library "libpgxnowhere.so.1" is missing' });
+};
+
+subtest 'packages of one name in two registries' => sub {
+    my $two = PgxTest->new('two');
+    $two->sql('SELECT pgx.setup()');
+    $two->add_registry($_) foreach qw(choices choices-old);
+    $two->sql(q{SELECT pgx.install('choices-old:sweet')});
+    $two->refuses('the other one is not taken', q{SELECT pgx.install('feast')}, {
+        sqlstate => 'PX003',
+        detail => qr/depends on $sweet \(>= 2\), which registry "choices" offers, but $sweet 1\.0-1 is installed from registry "choices-old" and is not replaced/,
+        hint => "It is replaced when it is named in the same call: 'choices:$sweet\@2.0-1'." });
+    is($two->sql("SELECT count(*) FROM pgx.install(ARRAY['choices:$sweet\@2.0-1', 'feast'])"), '2', 'as the hint says');
+    is($two->sql("SELECT registry, version FROM pgx.installed WHERE package = '$sweet'"), 'choices|2.0-1', 'it is replaced');
+    $two->node->stop;
+};
+
 subtest 'nothing fits' => sub {
     $server->refuses('two that need different things', q{SELECT pgx.install(ARRAY['sour', 'feast'])}, {
         sqlstate => 'PX011',

@@ -98,7 +98,7 @@ TEST(PackagesErrors, NotAPackagesFile) {
     EXPECT_FALSE(extension_names_from_json({{"x", 1}}));
 }
 
-TEST(AptIndex, NewestVersionWins) {
+TEST(AptIndex, EachVersionOnce) {
     std::vector<AptPackage> packages(5);
     const char *rows[][2] = {{"a", "1.9"}, {"b", "1"}, {"a", "1.10"}, {"a", "1.10~rc1"}, {"b", "1"}};
     for (std::size_t i = 0; i < 5; ++i) {
@@ -106,10 +106,9 @@ TEST(AptIndex, NewestVersionWins) {
         packages[i].version = rows[i][1];
         packages[i].size = i;
     }
-    keep_newest(packages);
-    ASSERT_EQ(packages.size(), 2u);
-    EXPECT_EQ(packages[0].size, 1u);
-    EXPECT_EQ(packages[1].size, 2u);
+    keep_versions(packages);
+    ASSERT_EQ(packages.size(), 4u);
+    for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(packages[i].size, i);
 }
 
 TEST(AptIndex, Contents) {

@@ -74,7 +74,7 @@ TEST_F(Listing, RowsOfAllComponents) {
     auto listings = load();
     ASSERT_TRUE(listings) << whole(listings);
     ASSERT_EQ(listings->size(), 2u);
-    EXPECT_EQ((*listings)[0].packages.size(), 1u);
+    EXPECT_EQ((*listings)[0].packages.size(), 2u);
     Json main = row(*listings, "postgresql-18-vector");
     EXPECT_EQ(main.at("version"), "0.8.0-1");
     EXPECT_EQ(main.at("repository"), "stable/main");

@@ -57,5 +57,31 @@ TEST(DebianRelation, HoldsForVersions) {
             << test.relation << " and " << test.version;
 }
 
+TEST(DebianRelation, MayHoldForAnUpstreamVersion) {
+    const struct {
+        const char *relation, *upstream;
+        bool may_hold;
+    } cases[] = {
+        {"a", "18.1", true},
+        {"a (>= 18.1-3)", "18.1", true},
+        {"a (>= 18~beta2)", "18.0", true},
+        {"a (>= 18)", "18~beta2", false},
+        {"a (>= 18.2-1)", "18.1", false},
+        {"a (>> 99)", "18.1", false},
+        {"a (>> 18.1-1)", "18.1", true},
+        {"a (<< 18.1-1)", "18.1", true},
+        {"a (<< 18)", "18.1", false},
+        {"a (<= 18.1)", "18.1", true},
+        {"a (<= 17)", "18.1", false},
+        {"a (= 18.1-9)", "18.1", true},
+        {"a (= 1:18.2-9)", "18.1", false},
+    };
+    for (const auto &test : cases)
+        EXPECT_EQ(
+            parse_debian_relations(test.relation).at(0).at(0).may_hold_for_upstream(test.upstream),
+            test.may_hold)
+            << test.relation << " and " << test.upstream;
+}
+
 }  // namespace
 }  // namespace pgx

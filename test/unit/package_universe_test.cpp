@@ -8,11 +8,12 @@
 //             package's name) hides: z                       extensions that it does not tell
 //             requires: e                    what these require, known after a look into the
 //             package uses: l, ships: l              libraries that scripts name, that the package
-//             brings
+//             brings; usual                      it is called as packages with its extension are
+//             unfit: why                        what is wrong with it, seen after a look into it
 //     installed
 //         b 1.0 from debian; pinned          also depends, recommends, breaks and uses; "from" a
 //                                            registry
-//     server: cube                           extensions of the server
+//     server: cube                           extensions of the server; its package is "server" 18.1
 //     wish a@2.0                             what pgx.install() is given; more lines, more names
 //     update a                               what pgx.update() is given
 //     expect                                 what would be installed, and for whom
@@ -71,6 +72,7 @@ Fields fields(const std::string &line) {
 
 struct Listed : Offer {
     std::vector<std::string> holds, hides, requires_, uses, ships;
+    std::string unfit;
     bool has(const std::string &extension) const {
         return std::ranges::find(holds, extension) != holds.end() ||
                std::ranges::find(hides, extension) != hides.end();
@@ -84,6 +86,7 @@ struct Case : PackageSource {
     std::map<std::string, std::vector<std::string>> used;  // by what is installed
     std::vector<std::string> server, wishes, updates;
     std::map<std::size_t, OfferContents> known;
+    std::map<std::size_t, Error> spoilt;
     std::string expected, expected_downloads, expected_hint, downloads;
     bool has_downloads = false, has_hint = false, is_good = true;
 
@@ -94,11 +97,18 @@ struct Case : PackageSource {
 
     Result<std::vector<PackageRequest>> requests() override;
     Result<std::vector<InstalledOffer>> installed() override { return present; }
+    std::optional<std::string> server_version(const std::string &package) const override {
+        return package == "server" ? std::optional<std::string>("18.1") : std::nullopt;
+    }
     Result<std::vector<Offer>> offers_of(const std::string &package) override;
     Result<ExtensionMeaning> meaning_of(const std::string &extension, const std::string &) override;
     const OfferContents *contents_of(const Offer &offer) const override {
         const auto found = known.find(offer.id);
         return found == known.end() ? nullptr : &found->second;
+    }
+    const Error *unfit(const Offer &offer) const override {
+        const auto found = spoilt.find(offer.id);
+        return found == spoilt.end() ? nullptr : &found->second;
     }
     std::vector<Offer> holders_of(const std::string &extension) const override;
     Result<void> inspect(const std::vector<Offer> &offers) override;
@@ -127,6 +137,8 @@ void Case::add_release(const std::string &registry, const std::string &line) {
     release.requires_ = split(parts["requires"], ',');
     release.uses = split(parts["uses"], ',');
     release.ships = split(parts["ships"], ',');
+    release.unfit = parts["unfit"];
+    release.is_usual = parts.contains("usual");
     listed.push_back(std::move(release));
 }
 
@@ -267,6 +279,10 @@ Result<void> Case::inspect(const std::vector<Offer> &offers) {
         downloads += (downloads.empty() ? "" : ", ") + offer.package + " " + offer.version;
         OfferContents contents;
         const Listed &release = listed[offer.id];
+        if (!release.unfit.empty()) {
+            spoilt[offer.id] = Error{ErrorCode::wrong_platform, release.unfit, "A reason."};
+            continue;
+        }
         for (const auto *names : {&release.holds, &release.hides})
             for (const std::string &name : *names)
                 contents.extensions.emplace_back(name, release.requires_);

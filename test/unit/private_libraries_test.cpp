@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <fstream>
 
 #include "core/library/patch.h"
 #include "core/registry/apt_cache.h"
@@ -49,6 +51,8 @@ class FakeSource : public LibrarySource {
                         "file of \"" + package.package + "\" is another one");
         return directory_ / ("pool/" + package.sha256);
     }
+
+    void clear() { text_.clear(); }
 
     Strings asked;
     std::string broken;
@@ -244,6 +248,61 @@ TEST_F(PrivateLibrariesTest, ALibraryThatIsNowhere) {
               std::string::npos);
     EXPECT_FALSE(std::filesystem::exists(directory_ / "package/lib/postgresql-18-thing"));
     EXPECT_EQ(directory_.get("package/lib/m.so"), directory_.get("build/m.so"));
+}
+
+TEST_F(PrivateLibrariesTest, VersionsThatAreDependedOn) {
+    const struct {
+        const char *depends, *provides;
+        bool is_good;
+    } cases[] = {
+        {"libupper1 (>= 0.9), libx (>= 3)", "", true},
+        {"libupper1 (>= 9)", "", false},
+        {"libupper1 (>= 9) | libupper1 (<< 2)", "", true},
+        {"libupper1a (>= 9)", "libupper1a (= 9.1)", true},
+        {"libupper1a (>= 9)", "libupper1a (= 8)", false},
+        {"libupper1a (>= 9)", "libupper1a", false},
+        {"libupper1a", "libupper1a", true},
+    };
+    const std::string upper = library("libupper.so.1", "int up(void) { return 1; }\n");
+    const std::string bytes =
+        library("m.so", "int up(void); int ask(void) { return up(); }\n", {"libupper.so.1"});
+    for (const auto &test : cases) {
+        source_.clear();
+        source_.add("libupper1", "libc6", deb("libupper.so.1", upper), test.provides);
+        std::filesystem::remove_all(directory_ / "package");
+        receipt_ = Receipt();
+        module("m.so", bytes);
+        depends_ = test.depends;
+        const auto done = run();
+        EXPECT_EQ(done.has_value(), test.is_good) << test.depends << " of " << test.provides;
+        if (done) continue;
+        EXPECT_EQ(done.error().message, "library \"libupper.so.1\" is missing");
+        EXPECT_NE(done.error().detail.find("and what the registry has is \"libupper1\" 1.0-1."),
+                  std::string::npos)
+            << done.error().detail;
+    }
+}
+
+// What is left of a disk is the server's.
+TEST_F(PrivateLibrariesTest, AFullDisk) {
+    const char *small = std::getenv("PGX_SMALL_DIR");
+    if (small == nullptr) GTEST_SKIP() << "PGX_SMALL_DIR is not set";
+    const std::string bytes =
+        library("m.so", "char bulk[300000] = {1}; char *f(void) { return bulk; }\n");
+    const std::filesystem::path place = std::filesystem::path(small) / "adapted";
+    std::filesystem::create_directories(place);
+    const std::string path = place / "m.so";
+    std::ofstream(path) << bytes;
+    ElfPatch patch;
+    patch.rpath = "$ORIGIN/x";
+    EXPECT_TRUE(patch_elf(real_file_system(), path, "m.so", patch, directory_ / "scratch"));
+    std::ofstream(path) << bytes;
+    std::ofstream(place / "more") << std::string(500000, 'x');
+    const auto done = patch_elf(real_file_system(), path, "m.so", patch, directory_ / "scratch");
+    ASSERT_FALSE(done);
+    EXPECT_EQ(done.error().code, ErrorCode::disk_full);
+    EXPECT_EQ(done.error().message, "not enough disk space for adapting library \"m.so\"");
+    std::filesystem::remove_all(place);
 }
 
 TEST_F(PrivateLibrariesTest, ANewerCLibraryIsRefused) {

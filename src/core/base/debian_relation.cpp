@@ -15,6 +15,13 @@ std::string_view trimmed(std::string_view text) {
     return text.substr(begin, text.find_last_not_of(" \t\n") - begin + 1);
 }
 
+// Epoch and revision are the packager's.
+std::string_view without_revision(std::string_view version) {
+    if (const std::size_t colon = epoch_colon(version); colon != std::string_view::npos)
+        version.remove_prefix(colon + 1);
+    return version.substr(0, version.rfind('-'));
+}
+
 // Calls `take` with what stands between separators.
 template <typename Take>
 void split(std::string_view text, char separator, Take take) {
@@ -61,6 +68,13 @@ bool DebianRelation::holds_for(std::string_view other_version) const {
     if (comparison == "=") return order == 0;
     if (comparison == ">=") return order >= 0;
     return order > 0;
+}
+
+bool DebianRelation::may_hold_for_upstream(std::string_view upstream) const {
+    if (comparison.empty()) return true;
+    const std::strong_ordering order = compare_debian_versions(upstream, without_revision(version));
+    if (order == 0) return true;
+    return comparison.starts_with('<') ? order < 0 : comparison.starts_with('>') && order > 0;
 }
 
 std::string DebianRelation::text() const {

@@ -19,6 +19,9 @@ struct DebianRelation {
     std::string version;
 
     bool holds_for(std::string_view other_version) const;
+    // Whether it can hold for a package of which only the upstream version is known: any revision
+    // of it would do.
+    bool may_hold_for_upstream(std::string_view upstream) const;
     // "postgresql-18-postgis-3 (>= 3.7)", for messages.
     std::string text() const;
 };

@@ -76,6 +76,8 @@ class PackageUniverse : public ResolverProvider {
     // When nothing fits: whether that may be because of packages that were only guessed to be
     // needed. They are not asked for any more then.
     bool gives_up_searching();
+    // The same: a package of which no release can be used says more than what follows from that.
+    const Error *unfit() const;
 
     Result<std::vector<Requirement>> requirements() override;
     Result<std::vector<std::string>> candidates(const std::string &package) override;
@@ -107,6 +109,10 @@ class PackageUniverse : public ResolverProvider {
     Result<std::string> required_by(const std::string &package, std::size_t candidate,
                                     const Selection &selection);
     std::string who(const std::string &package, const Offer *offer) const;
+    Result<std::string> whose(const Offer &offer, const std::string &text);
+    Result<void> tell_registry(const Offer &offer, Requirement &requirement);
+    Result<void> tell_unavailable(const DebianAlternatives &alternatives, const Offer &offer,
+                                  Requirement &requirement);
     bool is_without(const Offer &offer, const std::string &extension) const;
 
     PackageSource &source_;
@@ -235,16 +241,17 @@ Result<std::optional<Requirement>> PackageUniverse::installed_requirement(
     if (is_requested_otherwise(installed.package)) return std::nullopt;
     Requirement requirement{{}, installed.package + " " + installed.version + " is installed"};
     requirement.late = true;
+    const Candidates &all = *TRY(candidates_of(installed.package));
     if (installed.pinned) {
         requirement.any_of = {PackageChoice{installed.package,
                                             {TRY(candidates_of(installed.package))->installed_at}}};
         requirement.text = installed.package + " is pinned to version " + installed.version;
-        requirement.hint =
-            "Allow other versions of it with pgx.unpin('" + installed.package + "').";
+        if (all.size() > 1)
+            requirement.hint =
+                "Allow other versions of it with pgx.unpin('" + installed.package + "').";
         return requirement;
     }
     requirement.any_of = {TRY(not_older(installed.package))};
-    const Candidates &all = *TRY(candidates_of(installed.package));
     if (requirement.any_of.front().candidates.size() < all.size()) {
         requirement.text +=
             ", and is not replaced by an older version unless that is asked for by name";
@@ -260,9 +267,10 @@ Result<std::vector<Requirement>> PackageUniverse::requirements() {
     std::vector<Requirement> requirements;
     for (const PackageRequest &request : requests_) {
         Requirement requirement{{}, request.text};
-        if (!request.offers.empty())
+        if (!request.offers.empty()) {
             requirement.any_of = {TRY(choice_of(request.offers))};
-        else if (installed_.contains(request.installed))
+            requirement.text += TRY(whose(request.offers.front(), request.text));
+        } else if (installed_.contains(request.installed))
             requirement.any_of = {TRY(not_older(request.installed))};
         else
             continue;  // removed meanwhile, which is noticed under the lock
@@ -291,6 +299,67 @@ Result<std::optional<PackageChoice>> PackageUniverse::choice_for(const DebianRel
     }));
 }
 
+// Which registry's is meant, where there are several and the text does not say.
+Result<std::string> PackageUniverse::whose(const Offer &offer, const std::string &text) {
+    const std::string of = " of registry \"" + offer.registry + "\"";
+    if (text.ends_with(" from registry \"" + offer.registry + "\"")) return std::string();
+    const Candidates &all = *TRY(candidates_of(offer.package));
+    if (all.installed != nullptr && all.installed->registry != offer.registry) return of;
+    const bool is_other = std::ranges::any_of(
+        all.offers, [&](const Offer &other) { return other.registry != offer.registry; });
+    return is_other ? of : std::string();
+}
+
+// That a package depends on one of its own registry, where another one's is there as well.
+Result<void> PackageUniverse::tell_registry(const Offer &offer, Requirement &requirement) {
+    const PackageChoice &choice = requirement.any_of.front();
+    const Candidates &all = *TRY(candidates_of(choice.package));
+    const Offer *best = nullptr;
+    for (const std::size_t i : choice.candidates) {
+        if (all.is_installed(i) || all.offer(i).registry != offer.registry) return {};
+        if (best == nullptr) best = &all.offer(i);
+    }
+    const std::string of = TRY(whose(*best, ""));
+    if (of.empty()) return {};
+    requirement.text += of;
+    requirement.hint =
+        "Another registry's package does not stand in for it. Name it in the same "
+        "call: '" +
+        best->registry + ":" + best->package + "'.";
+    return {};
+}
+
+// Why a registry's package cannot have what it depends on.
+Result<void> PackageUniverse::tell_unavailable(const DebianAlternatives &alternatives,
+                                               const Offer &offer, Requirement &requirement) {
+    for (const DebianRelation &relation : alternatives) {
+        if (const auto version = source_.server_version(relation.package)) {
+            requirement.text += ", and this server is " + *version;
+            requirement.hint = "Take another version of it, or another version of the server.";
+            return {};
+        }
+        const auto installed = installed_.find(relation.package);
+        if (installed == installed_.end() || installed->second.registry == offer.registry) continue;
+        const Offer *best = nullptr;
+        const std::vector<Offer> offers = TRY(source_.offers_of(relation.package));
+        for (const Offer &other : offers)
+            if (other.registry == offer.registry && relation.holds_for(other.version) &&
+                (best == nullptr || compare_debian_versions(other.version, best->version) > 0))
+                best = &other;
+        if (best == nullptr) continue;
+        requirement.text += ", which registry \"" + offer.registry + "\" offers, but " +
+                            relation.package + " " + installed->second.version +
+                            " is installed from registry \"" + installed->second.registry +
+                            "\" and is not replaced by another registry's unless that is asked "
+                            "for by name";
+        requirement.hint = "It is replaced when it is named in the same call: '" + best->registry +
+                           ":" + best->package + "@" + best->version + "'.";
+        return {};
+    }
+    requirement.text += ", which registry \"" + offer.registry + "\" does not offer";
+    return {};
+}
+
 // `is_needed`: it is a failure when no version that the registry has will do.
 Result<void> PackageUniverse::add_depends(const Offer &offer, const std::string &field,
                                           bool is_needed, Relations &relations,
@@ -302,6 +371,10 @@ Result<void> PackageUniverse::add_depends(const Offer &offer, const std::string 
         for (const DebianRelation &relation : alternatives) {
             if (&relation != &alternatives.front()) requirement.text += " or ";
             requirement.text += relation.text();
+            if (const auto version = source_.server_version(relation.package)) {
+                is_known = is_known && !relation.may_hold_for_upstream(*version);
+                continue;
+            }
             std::optional<PackageChoice> one = TRY(choice_for(relation, offer));
             is_known = is_known && one;
             if (!one || one->candidates.empty()) continue;
@@ -310,8 +383,8 @@ Result<void> PackageUniverse::add_depends(const Offer &offer, const std::string 
         }
         // The host may have it.
         if (!can_be_met && (!is_known || !is_needed)) continue;
-        if (!can_be_met)
-            requirement.text += ", which registry \"" + offer.registry + "\" does not offer";
+        if (!can_be_met) TRY(tell_unavailable(alternatives, offer, requirement));
+        if (can_be_met && alternatives.size() == 1) TRY(tell_registry(offer, requirement));
         relations.requirements.push_back(std::move(requirement));
     }
     return {};
@@ -372,6 +445,7 @@ Result<void> PackageUniverse::add_libraries(const Offer &offer, const std::strin
             if (contents != nullptr &&
                 std::ranges::find(contents->modules, library) == contents->modules.end())
                 continue;
+            if (source_.unfit(holder) != nullptr) continue;
             std::vector<Offer> &offers = by_package[holder.package];
             if (offers.empty()) packages.push_back(holder.package);
             offers.push_back(holder);
@@ -432,6 +506,10 @@ Result<Relations> PackageUniverse::relations(const std::string &package, std::si
     if (all.is_installed(candidate)) return installed_relations(*all.installed);
     const Offer offer = all.offer(candidate);
     Relations relations;
+    if (const Error *why = source_.unfit(offer)) {
+        relations.requirements.push_back({{}, "cannot be used, as " + why->message});
+        return relations;
+    }
     TRY(add_depends(offer, offer.depends, true, relations));
     TRY(add_libraries(offer, offer.recommends, relations));
     TRY(add_requires(offer, relations));
@@ -497,6 +575,20 @@ bool PackageUniverse::gives_up_searching() {
     return any;
 }
 
+const Error *PackageUniverse::unfit() const {
+    const auto first_of = [&](const std::vector<Offer> &offers) -> const Error * {
+        const bool is_all = std::ranges::all_of(
+            offers, [&](const Offer &offer) { return source_.unfit(offer) != nullptr; });
+        return offers.empty() || !is_all ? nullptr : source_.unfit(offers.front());
+    };
+    for (const PackageRequest &request : requests_)
+        if (const Error *why = first_of(request.offers)) return why;
+    for (const auto &[package, all] : candidates_)
+        if (const Error *why = all.installed == nullptr ? first_of(all.offers) : nullptr)
+            return why;
+    return nullptr;
+}
+
 std::string PackageUniverse::who(const std::string &package, const Offer *offer) const {
     const OfferContents *contents = offer == nullptr ? nullptr : source_.contents_of(*offer);
     return contents == nullptr || contents->extensions.empty() ? package
@@ -558,28 +650,51 @@ Result<std::vector<ChosenOffer>> choose_offers(PackageSource &source) {
     TRY(universe.begin());
     Result<Selection> selection = resolve(universe);
     if (!selection && universe.gives_up_searching()) selection = resolve(universe);
+    if (!selection)
+        if (const Error *why = universe.unfit()) return fail(*why);
     return universe.chosen(TRY(std::move(selection)));
 }
 
 Result<std::vector<Offer>> meant_offers(const std::string &name, const std::vector<Offer> &offers) {
     std::vector<Offer> meant;
-    std::vector<std::string> others;
+    std::map<std::string, std::set<std::string>> usual;  // by registry
     for (const Offer &offer : offers) {
-        const Offer &best = offers.front();
-        if (offer.rank != best.rank || offer.priority != best.priority) continue;
-        if (offer.registry == best.registry && offer.package == best.package)
-            meant.push_back(offer);
-        else
-            others.push_back(offer.origin());
+        if (offer.rank != offers.front().rank || offer.priority != offers.front().priority)
+            continue;
+        meant.push_back(offer);
+        if (offer.is_usual) usual[offer.registry].insert(offer.package);
     }
-    if (others.empty()) return meant;
+    std::erase_if(meant, [&](const Offer &offer) {
+        const auto found = usual.find(offer.registry);
+        return found != usual.end() && found->second.size() == 1 &&
+               !found->second.contains(offer.package);
+    });
+    std::vector<Offer> choices;  // the best of each package of each registry
+    bool is_one_registry = true;
+    for (const Offer &offer : meant) {
+        is_one_registry = is_one_registry && offer.registry == meant.front().registry;
+        if (std::ranges::none_of(choices, [&](const Offer &other) {
+                return other.registry == offer.registry && other.package == offer.package;
+            }))
+            choices.push_back(offer);
+    }
+    if (choices.size() < 2) return meant;
     // Choosing silently between two registries, or between two packages, is how the wrong code gets
     // into a server.
-    others.insert(others.begin(), meant.front().origin());
+    std::vector<std::string> origins;
+    std::string names;
+    for (const Offer &offer : choices) {
+        origins.push_back(offer.origin());
+        if (origins.size() > 3) continue;
+        names += std::string(names.empty() ? "" : " or ") + "pgx.install('" +
+                 (is_one_registry ? "" : offer.registry + ":") + offer.package + "')";
+    }
     return fail(ErrorCode::ambiguous_package, "\"" + name + "\" is offered more than once",
-                "It is offered by " + quoted_list(others) + ".",
-                "Choose with pgx.install(name, registry => '...'), by the package's name, or by "
-                "giving one registry a higher priority with pgx.alter_registry().");
+                "It is offered by " + quoted_list(origins) + ".",
+                "Name the package: " + names +
+                    (is_one_registry ? "."
+                                     : ". Or give one registry a higher priority with "
+                                       "pgx.alter_registry()."));
 }
 
 }  // namespace pgx

@@ -39,6 +39,7 @@ struct Offer {
     int priority = 0;  // of the registry
     int rank = 0;      // how well it fits the name that was asked for, 1 is best
     std::string depends, recommends, breaks;
+    bool is_usual = false;  // the package is called as those with an extension of that name are
 
     std::string origin() const { return registry + ": " + package + " " + version; }
 };
@@ -89,15 +90,21 @@ class PackageSource {
 
     virtual Result<std::vector<PackageRequest>> requests() = 0;
     virtual Result<std::vector<InstalledOffer>> installed() = 0;
+    // The version of the server's own package, without what a packager adds to it ("18.1"); nullopt
+    // for every other package.
+    virtual std::optional<std::string> server_version(const std::string &package) const = 0;
     // Every release of a package in registries that are enabled, or that a request names.
     virtual Result<std::vector<Offer>> offers_of(const std::string &package) = 0;
     virtual Result<ExtensionMeaning> meaning_of(const std::string &extension,
                                                 const std::string &required_by) = 0;
     // nullptr when nobody has looked yet.
     virtual const OfferContents *contents_of(const Offer &offer) const = 0;
+    // Why a release that was looked into cannot be used here, whatever else is installed; nullptr
+    // when it can, or nobody has looked yet.
+    virtual const Error *unfit(const Offer &offer) const = 0;
     // Releases that were looked into and have the extension.
     virtual std::vector<Offer> holders_of(const std::string &extension) const = 0;
-    // Looks into these.
+    // Looks into these. Those that turn out to be unfit are no error.
     virtual Result<void> inspect(const std::vector<Offer> &offers) = 0;
     // Libraries that scripts of these name, or those of an installed package that is relied upon,
     // and that are neither in one of these nor on the server. All of them were looked into.
@@ -114,12 +121,13 @@ struct ChosenOffer {
 };
 
 // What has to be installed so that all requests are met, without what is there already. Errors: as
-// resolve(), and the source's.
+// resolve(), and the source's; where every release of something is unfit, the best one's.
 Result<std::vector<ChosenOffer>> choose_offers(PackageSource &source);
 
 // Of offers for one name, sorted by falling priority, then rank, those that the name means: of the
-// registry with the highest priority. ambiguous_package when there are several packages or
-// registries to choose from.
+// registry with the highest priority. Of several packages of one registry that hold the extension
+// it is the one that is usually called so: address_standardizer is in a package of that name and in
+// PostGIS's. ambiguous_package when there are several packages or registries to choose from.
 Result<std::vector<Offer>> meant_offers(const std::string &name, const std::vector<Offer> &offers);
 
 }  // namespace pgx

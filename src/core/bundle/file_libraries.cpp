@@ -39,6 +39,16 @@ std::string package_of(const std::string &deb) {
 
 }  // namespace
 
+std::string FileLibraries::nowhere() const {
+    return folder_.empty() ? "This host does not have it."
+                           : "Neither directory \"" + folder_ + "\" nor this host has it.";
+}
+
+std::string FileLibraries::remedy() const {
+    return "Name a directory that has it, or a package file of Debian's that does: --libraries "
+           "DIRECTORY.";
+}
+
 Result<void> FileLibraries::walk(const std::string &directory, unsigned depth) {
     if (depth > deepest)
         return fail(ErrorCode::limit_exceeded, "directory \"" + directory + "\" is too deep");

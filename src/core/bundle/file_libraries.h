@@ -26,6 +26,8 @@ class FileLibraries : public LibrarySource {
           folder_(std::move(folder)),
           scratch_(std::move(scratch)) {}
 
+    std::string nowhere() const override;
+    std::string remedy() const override;
     Result<std::optional<LooseLibrary>> find(const std::string &soname,
                                              const std::vector<std::string> &directories) override;
     Result<std::optional<LooseData>> find_data(const LibraryData &data) override;

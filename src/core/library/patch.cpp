@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "core/library/dynamic_table.h"
+#include "core/registry/disk_space.h"
 #include "core/registry/subprocess.h"
 
 namespace pgx {
@@ -15,6 +16,7 @@ namespace pgx {
 namespace {
 
 constexpr unsigned time_limit_s = 300;
+constexpr std::uint64_t smallest_room = 64 * 1024;
 
 // patchelf has had bugs that left a file half changed, without a word.
 Result<void> check(const std::string &path, const std::string &name, const ElfPatch &patch) {
@@ -28,6 +30,17 @@ Result<void> check(const std::string &path, const std::string &name, const ElfPa
     if (done) return {};
     return fail(ErrorCode::artifact_malformed, "could not adapt library \"" + name + "\"",
                 "The program \"patchelf\" has not done what it was asked for.");
+}
+
+// patchelf says what the system has told it, or writes half a file and says nothing.
+Result<void> told_apart(Result<void> result, const std::string &path, const std::string &name) {
+    if (result) return result;
+    const Result<DiskSpace> space = disk_space(parent_path(path));
+    const bool is_full = result.error().detail.find("No space left") != std::string::npos ||
+                         (space && space->size > 0 && space->free < smallest_room);
+    if (!is_full) return result;
+    return fail(ErrorCode::disk_full, "not enough disk space to adapt library \"" + name + "\"",
+                result.error().detail);
 }
 
 }  // namespace
@@ -59,16 +72,21 @@ Result<void> patch_elf(FileSystem &fs, const std::string &path, const std::strin
         arguments.insert(arguments.end(), {"--rename-dynamic-symbols", map_path});
     }
     if (arguments.empty()) return {};
+    // It is written anew, and is larger then.
+    if (const std::optional<FileInfo> info = TRY(fs.info(path)))
+        TRY(check_disk_space(parent_path(path), info->size, "adapting library \"" + name + "\""));
     arguments.push_back(path);
     const CommandResult result = TRY(run_confined("patchelf", arguments, {}, {path}, time_limit_s));
     if (result.exit_status != 0) {
         std::string said = result.errors.substr(0, result.errors.find('\n'));
-        return fail(ErrorCode::artifact_malformed, "could not adapt library \"" + name + "\"",
-                    said.empty() ? "The program \"patchelf\" ended with status " +
-                                       std::to_string(result.exit_status) + "."
-                                 : "It said: " + said);
+        return told_apart(
+            fail(ErrorCode::artifact_malformed, "could not adapt library \"" + name + "\"",
+                 said.empty() ? "The program \"patchelf\" ended with status " +
+                                    std::to_string(result.exit_status) + "."
+                              : "It said: " + said),
+            path, name);
     }
-    return check(path, name, patch);
+    return told_apart(check(path, name, patch), path, name);
 }
 
 }  // namespace pgx

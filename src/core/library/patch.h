@@ -31,7 +31,7 @@ Result<void> check_patchelf();
 
 // Changes the file at `path`; `name` is for messages, `scratch` a directory for a temporary file.
 // The result depends on nothing but the file and the patch (and patchelf). artifact_malformed when
-// patchelf refuses the file, or left something undone.
+// patchelf refuses the file, or left something undone; disk_full.
 Result<void> patch_elf(FileSystem &fs, const std::string &path, const std::string &name,
                        const ElfPatch &patch, const std::string &scratch);
 

@@ -13,6 +13,7 @@
 #include <optional>
 #include <set>
 
+#include "core/base/debian_relation.h"
 #include "core/base/debian_version.h"
 #include "core/base/names.h"
 #include "core/library/dynamic_table.h"
@@ -21,6 +22,7 @@
 #include "core/library/library_package.h"
 #include "core/library/opened_libraries.h"
 #include "core/library/patch.h"
+#include "core/registry/disk_space.h"
 #include "core/registry/sha256.h"
 
 namespace pgx {
@@ -238,8 +240,8 @@ class Bringer {
             if (TRY(take(*opened, soname, why))) return {};
         }
         return fail(ErrorCode::dependency_missing, "library \"" + soname + "\" is missing",
-                    why + " Neither this host nor the registry has it.",
-                    "Have it installed on the server's host, then try again.");
+                    why + " " + (unsuitable_.empty() ? source_.nowhere() : unsuitable_),
+                    source_.remedy());
     }
 
     ReceiptLibrary own_package() const {
@@ -257,9 +259,41 @@ class Bringer {
                 package.signer,  package.size,    {}};
     }
 
+    // Whether a package is one that Depends allow, by its name, or by one that it provides. A
+    // version is asked for where an older library of the same name would not do.
+    bool is_suitable(const LibraryPackage &package,
+                     const std::vector<DebianAlternatives> &depends) {
+        const std::vector<DebianAlternatives> provided = parse_debian_relations(package.provides);
+        const DebianRelation *unmet = nullptr;
+        for (const DebianAlternatives &alternatives : depends) {
+            const DebianRelation *of_this = nullptr;
+            bool is_met = false;
+            for (const DebianRelation &relation : alternatives) {
+                if (relation.package == package.package) {
+                    of_this = &relation;
+                    is_met = is_met || relation.holds_for(package.version);
+                }
+                for (const DebianAlternatives &one : provided) {
+                    if (relation.package != one.front().package) continue;
+                    if (of_this == nullptr) of_this = &relation;
+                    // What is provided without a version meets no relation with one.
+                    is_met =
+                        is_met || relation.comparison.empty() ||
+                        (!one.front().version.empty() && relation.holds_for(one.front().version));
+                }
+            }
+            if (of_this != nullptr && !is_met) unmet = of_this;
+        }
+        if (unmet == nullptr) return true;
+        unsuitable_ = "It depends on \"" + unmet->text() + "\", and what the registry has is \"" +
+                      package.package + "\" " + package.version + ".";
+        return false;
+    }
+
     // Packages that may have a library, the likely ones first.
     Result<std::vector<LibraryPackage>> candidates(const std::string &soname, const Object &user) {
         std::vector<LibraryPackage> found;
+        unsuitable_.clear();
         if (package_.is_recorded) {
             for (const ReceiptLibrary &library : package_.recorded)
                 if (std::ranges::find(library.names, soname) != library.names.end())
@@ -269,15 +303,17 @@ class Bringer {
         }
         const LibraryIndex *index = TRY(source_.index());
         // What a package links with is in its Depends, because that is made from DT_NEEDED.
-        std::vector<std::string> names =
-            packages_in_depends(user.file != nullptr ? TRY(package_.depends()) : user.depends);
+        const std::string field = user.file != nullptr ? TRY(package_.depends()) : user.depends;
+        const std::vector<DebianAlternatives> depends = parse_debian_relations(field);
+        std::vector<std::string> names = packages_in_depends(field);
         std::ranges::stable_sort(names, std::ranges::greater(), [&](const std::string &name) {
             return package_likelihood(name, soname);
         });
         for (std::string &name : usual_package_names(soname)) names.push_back(std::move(name));
         std::set<std::string> seen;
         const auto add = [&](LibraryPackage package) {
-            if (found.size() < most_candidates && seen.insert(package.package).second)
+            if (found.size() < most_candidates && seen.insert(package.package).second &&
+                is_suitable(package, depends))
                 found.push_back(std::move(package));
         };
         for (const std::string &name : names) {
@@ -433,6 +469,9 @@ class Bringer {
                                                         "\" has a character that is not allowed");
         const std::string path = join_path(package_.directory, file.path);
         TRY(fs_.make_directories(parent_path(path), 0755));
+        if (const std::optional<FileInfo> info = TRY(fs_.info(from)))
+            TRY(check_disk_space(parent_path(path), info->size,
+                                 "file \"" + file_name(file.path) + "\""));
         const auto source = TRY(fs_.open(from));
         const std::unique_ptr<WritableFile> target = TRY(fs_.create(path, file.mode));
         std::string buffer(64 * 1024, '\0');
@@ -514,6 +553,7 @@ class Bringer {
     std::map<std::string, ReceiptLibrary> brought_;
     std::set<std::string> symbols_;
     std::string tag_;
+    std::string unsuitable_;  // why a package that was looked at last will not do
     std::vector<ReceiptFile> added_;
     std::vector<std::string> changed_;
 };
@@ -521,6 +561,12 @@ class Bringer {
 }  // namespace
 
 Result<const LibraryIndex *> LibrarySource::index() { return &none_; }
+
+std::string LibrarySource::nowhere() const { return "Neither this host nor the registry has it."; }
+
+std::string LibrarySource::remedy() const {
+    return "Have it installed on the server's host, then try again.";
+}
 
 Result<std::string> LibrarySource::get(const ReceiptLibrary &package) {
     return fail(ErrorCode::dependency_missing, "package \"" + package.package + "\" is missing");

@@ -50,6 +50,9 @@ struct LooseData {
 class LibrarySource {
    public:
     virtual ~LibrarySource() = default;
+    // A sentence each, for a library that is not found: where it was looked for, what to do.
+    virtual std::string nowhere() const;
+    virtual std::string remedy() const;
     // The packages there are; of a registry, its signed metadata.
     virtual Result<const LibraryIndex *> index();
     // The file of a package, downloaded and checked against size and digest.

@@ -135,17 +135,11 @@ Result<FilteredPackages> filter_packages(const std::string &path, std::string_vi
     return result;
 }
 
-void keep_newest(std::vector<AptPackage> &packages) {
-    std::map<std::string_view, std::size_t> newest;
-    for (std::size_t i = 0; i < packages.size(); ++i) {
-        auto [place, fresh] = newest.emplace(packages[i].package, i);
-        if (!fresh && compare_debian_versions(packages[i].version, packages[place->second].version) > 0)
-            place->second = i;
-    }
-    std::vector<AptPackage> kept;
-    for (std::size_t i = 0; i < packages.size(); ++i)
-        if (newest.at(packages[i].package) == i) kept.push_back(packages[i]);
-    packages = std::move(kept);
+void keep_versions(std::vector<AptPackage> &packages) {
+    std::set<std::pair<std::string, std::string>> seen;
+    std::erase_if(packages, [&](const AptPackage &package) {
+        return !seen.emplace(package.package, package.version).second;
+    });
 }
 
 Json to_json(const FilteredPackages &packages) {

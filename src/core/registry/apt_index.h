@@ -42,8 +42,9 @@ bool is_extension_package(std::string_view name, unsigned postgres_major);
 Result<FilteredPackages> filter_packages(const std::string &path, std::string_view compression,
                                          unsigned postgres_major, std::string_view architecture);
 
-// Leaves of each package only the newest version.
-void keep_newest(std::vector<AptPackage> &packages);
+// Leaves of each version of a package only the first: a repository may list several versions, and
+// one of them in two indexes.
+void keep_versions(std::vector<AptPackage> &packages);
 
 Json to_json(const FilteredPackages &packages);
 Result<FilteredPackages> filtered_packages_from_json(const Json &json);

@@ -230,7 +230,7 @@ Result<std::vector<AptListing>> load_listings(const std::vector<AptSuite> &suite
         for (const IndexFile &index : indexes[i])
             for (const AptPackage &package : packages.at(packages_record(index, platform)).packages)
                 listings[i].packages.push_back(package);
-        keep_newest(listings[i].packages);
+        keep_versions(listings[i].packages);
     }
 
     std::map<std::string, ExtensionNames> names;  // by record
