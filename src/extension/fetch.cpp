@@ -45,6 +45,7 @@ Result<std::vector<Receipt>> fetch_releases(const std::vector<Release> &releases
     const Json request = {{"op", "fetch"},
                           {"platform", to_json(platform)},
                           {"cache", layout.cache()},
+                          {"host", layout.host()},
                           {"staging", staging},
                           {"server", std::string(my_exec_path)},
                           {"destination", destination_of(layout)},

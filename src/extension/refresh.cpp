@@ -71,6 +71,7 @@ Json refresh_request(const KnownRegistry &registry, const std::string &state, bo
     return {{"op", "refresh"},
             {"platform", to_json(platform)},
             {"cache", layout.cache()},
+            {"host", layout.host()},
             {"trust", layout.trust()},
             {"extension_names", extension_names ? "always" : "auto"},
             {"registry",

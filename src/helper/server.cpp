@@ -86,6 +86,7 @@ Result<Json> answer(Reporter &reporter) {
     if (!job) return fail(std::move(job.error()).prefixed("could not read the request"));
     const SandboxReport report = TRY(enter_sandbox(first_rules(*job), system_calls(*job)));
     AptHost host = this_host();
+    host.records = host_records(*job);
     TRY(narrow_sandbox(rules(*job, host, real_file_system())));
     if (auto *wanted = std::get_if<ReportSandboxJob>(&*job)) wanted->report = report;
     const auto make = [&host](std::string_view kind, FileSystem &fs) {

@@ -163,7 +163,7 @@ CREATE FUNCTION pg_temp.state() RETURNS text LANGUAGE sql BEGIN ATOMIC
         UNION ALL
         SELECT path || '/' || name, s.isdir, path || '/' || name || CASE WHEN s.isdir THEN '' ELSE ' ' || s.size || ' ' || s.modification || ' ' || s.change END
           FROM found CROSS JOIN LATERAL pg_ls_dir(path) AS name CROSS JOIN LATERAL pg_stat_file(path || '/' || name, true) AS s
-         WHERE folder AND name NOT IN ('pgsql_tmp.cache', 'trust'))
+         WHERE folder AND name NOT IN ('pgsql_tmp.cache', 'pgsql_tmp.host', 'trust'))
     SELECT md5(string_agg(line, E'\\n' ORDER BY line)) || ' ' || pg_postmaster_start_time() FROM (
         $rows
         UNION ALL SELECT line FROM found) AS everything(line);
@@ -256,7 +256,7 @@ sub files
     find(
         {
             no_chdir => 1,
-            preprocess => sub { return grep { $_ ne 'pgsql_tmp.cache' && $_ ne 'trust' } @_; },
+            preprocess => sub { return grep { !/^(?:pgsql_tmp\.cache|pgsql_tmp\.host|trust)$/ } @_; },
             wanted => sub {
                 my $path = $File::Find::name;
                 return if $path eq $root;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "apt_test_support.h"
 
 namespace pgx {
@@ -15,24 +17,91 @@ class LoadConfig : public ::testing::Test {
 
 TEST_F(LoadConfig, AsksUnlessItWasAsked) {
     // What apt-config says is another thing each time.
-    auto first = load_apt_config(host), second = load_apt_config(host);
+    auto first = load_apt_config(host, real_file_system()), second = load_apt_config(host, real_file_system());
     ASSERT_TRUE(first) << whole(first);
     ASSERT_TRUE(second) << whole(second);
     EXPECT_EQ(first->get("Acquire::Marker"), "1");
     EXPECT_NE(first->get("Run"), second->get("Run"));
     host.config = first;
-    EXPECT_EQ(load_apt_config(host)->get("Run"), first->get("Run"));
+    EXPECT_EQ(load_apt_config(host, real_file_system())->get("Run"), first->get("Run"));
     host.config = fail(ErrorCode::io, "it did not work");
-    EXPECT_EQ(load_apt_config(host).error().message, "it did not work");
+    EXPECT_EQ(load_apt_config(host, real_file_system()).error().message, "it did not work");
+}
+
+// How often apt-config ran: it says another thing each time.
+class RecordedConfig : public LoadConfig {
+   protected:
+    RecordedConfig() {
+        host.records = directory.path();
+        // Nothing is taken for granted that was changed in the last two seconds.
+        for (const char *name : {"host/apt-config", "host/etc/apt/apt.conf"}) make_old(name);
+    }
+    void make_old(const std::string &name) {
+        std::filesystem::last_write_time(directory / name,
+                                         std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
+    }
+    Result<AptConfig> load() {
+        auto config = load_apt_config(host, real_file_system());
+        if (config) seen.insert(config->get("Run"));
+        return config;
+    }
+    std::size_t runs() const { return seen.size(); }
+    std::set<std::string> seen;
+};
+
+TEST_F(RecordedConfig, RunsAptConfigOnlyWhenSomethingChanged) {
+    for (int i = 0; i < 3; ++i) {
+        auto config = load();
+        ASSERT_TRUE(config) << whole(config);
+        EXPECT_EQ(config->get("Acquire::Marker"), "1");
+    }
+    EXPECT_EQ(runs(), 1U);
+    // A new file in apt.conf.d.
+    directory.put("host/etc/apt/apt.conf.d/10x", "x");
+    ASSERT_TRUE(load());
+    EXPECT_EQ(runs(), 2U);
+    // A damaged record is a miss.
+    for (const char *name : {"host/etc/apt/apt.conf.d/10x", "host/etc/apt/apt.conf.d"}) make_old(name);
+    ASSERT_TRUE(load());
+    ASSERT_TRUE(load());
+    EXPECT_EQ(runs(), 3U);
+    directory.put("apt/apt-config-1", "rubbish");
+    ASSERT_TRUE(load());
+    EXPECT_EQ(runs(), 4U);
+    // Other environment.
+    host.environment = {"APT_CONFIG=/dev/null"};
+    ASSERT_TRUE(load());
+    EXPECT_EQ(runs(), 5U);
+}
+
+TEST_F(RecordedConfig, WhatChangedJustNowIsNotRecorded) {
+    directory.put("host/etc/apt/apt.conf", "// changed now\n");
+    ASSERT_TRUE(load());
+    ASSERT_TRUE(load());
+    EXPECT_EQ(runs(), 2U);
+}
+
+TEST_F(RecordedConfig, PasswordsAreNotKept) {
+    directory.put("host/dump", "Acquire::http::Proxy \"http://somebody:secret@192.0.2.1:3128/\";\n");
+    for (int i = 0; i < 2; ++i) EXPECT_EQ(load()->get("Acquire::http::Proxy"), "http://somebody:secret@192.0.2.1:3128/");
+    EXPECT_EQ(runs(), 2U);
+    EXPECT_TRUE(std::filesystem::is_empty(directory / "apt"));
+}
+
+TEST_F(RecordedConfig, WorksWhereNothingCanBeKept) {
+    host.records = directory / "host/apt-config";  // a file
+    ASSERT_TRUE(load());
+    ASSERT_TRUE(load());
+    EXPECT_EQ(runs(), 2U);
 }
 
 TEST_F(LoadConfig, WithoutApt) {
     host.apt_config.clear();
-    auto config = load_apt_config(host);
+    auto config = load_apt_config(host, real_file_system());
     ASSERT_TRUE(config);
     EXPECT_TRUE(config->empty());
     host.apt_config = directory / "none";
-    EXPECT_FALSE(load_apt_config(host));
+    EXPECT_FALSE(load_apt_config(host, real_file_system()));
 }
 
 TEST(AptHost, OfThisHost) {

@@ -144,6 +144,24 @@ TEST_F(JobRules, ARecordInTheCacheWidensNothing) {
     EXPECT_EQ(*names, std::vector<std::string>{"apt-config-1"});
 }
 
+// What is kept of apt-config's answer is kept while only the host's own configuration has been read.
+TEST_F(JobRules, TheRecordOfTheHostIsWrittenBeforehandOnly) {
+    for (const char *operation : {"refresh", "fetch"}) {
+        Json request = operation == std::string("refresh")
+                           ? refresh("apt", "deb http://example.org/debian x main")
+                           : fetch("apt", "deb http://example.org/debian x main", "http://example.org/a.deb");
+        request["host"] = "/var/lib/host";
+        const Job parsed = job(request);
+        EXPECT_EQ(host_records(parsed), "/var/lib/host");
+        EXPECT_EQ(std::ranges::count(first_rules(parsed).writable, "/var/lib/host"), 1);
+        const SandboxRules after = rules(parsed, host, real_file_system());
+        EXPECT_EQ(std::ranges::count(after.writable, "/var/lib/host"), 0);
+        EXPECT_FALSE(reads(after, "/var/lib/host"));
+        request["host"] = "../host";
+        EXPECT_FALSE(read_job(request));
+    }
+}
+
 // It is asked once, and cannot be started any more.
 TEST_F(JobRules, AptConfigIsAskedBeforehand) {
     directory.put("apt-config", "#!/bin/sh\necho \"Run \\\"$$\\\";\"\n");
@@ -153,7 +171,7 @@ TEST_F(JobRules, AptConfigIsAskedBeforehand) {
     EXPECT_EQ(std::ranges::count(*found.programs, host.apt_config), 0);
     EXPECT_EQ(std::ranges::count(*found.programs, find_program("dpkg")), 0);
     ASSERT_TRUE(host.config && *host.config);
-    EXPECT_EQ(load_apt_config(host)->get("Run"), (*host.config)->get("Run"));
+    EXPECT_EQ(load_apt_config(host, real_file_system())->get("Run"), (*host.config)->get("Run"));
     host.config.reset();
     directory.put("apt-config", "#!/bin/sh\nexit 1\n");
     rules_for(refresh("apt", "deb http://example.org/debian x main"));

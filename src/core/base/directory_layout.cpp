@@ -35,7 +35,7 @@ Result<void> make_directories(FileSystem &fs, const DirectoryLayout &layout) {
 
     for (const std::string &directory :
          {layout.share() + "/extension", layout.library(), layout.receipts(), layout.journal(),
-          layout.trust(), layout.staging(), layout.cache()})
+          layout.trust(), layout.staging(), layout.cache(), layout.host()})
         TRY(make(fs, directory, 0755));
 
     struct statvfs volume {};

@@ -7,8 +7,10 @@
 //     <root>/trust/                <root fingerprint>-<source>/, TUF metadata that was verified (tuf/)
 //     <root>/pgsql_tmp.staging/    unpacked, verified files that wait to be moved into place
 //     <root>/pgsql_tmp.cache/      downloads and registry metadata; may be deleted at any time
+//     <root>/pgsql_tmp.host/       what was found out about this host; may be deleted at any time. Not
+//                                  in the cache, which helpers write that have read foreign bytes
 //
-// Base backups skip names that begin with pgsql_tmp, and that is right for the last two.
+// Base backups skip names that begin with pgsql_tmp, and that is right for the last three.
 #pragma once
 
 #include <string>
@@ -31,6 +33,7 @@ struct DirectoryLayout {
     std::string trust() const { return join_path(root, "trust"); }
     std::string staging() const { return join_path(root, "pgsql_tmp.staging"); }
     std::string cache() const { return join_path(root, "pgsql_tmp.cache"); }
+    std::string host() const { return join_path(root, "pgsql_tmp.host"); }
     // The place of an installed file by its path in a receipt ("share/extension/x.control").
     std::string installed(const std::string &path) const {
         return join_path(root, version_directory() + "/" + path);

@@ -11,7 +11,7 @@
 //   error     {"error": {"code": "digest_mismatch", "message": "...", "detail": "...", "hint": "..."}}
 //
 // Request "refresh":
-//   {"op": "refresh", "platform": platform, "cache": "/abs/dir", "extension_names": "auto" | "always",
+//   {"op": "refresh", "platform": platform, "cache": "/abs/dir", "host": "/abs/dir", "extension_names": "auto" | "always",
 //    "trust": "/abs/dir", "registry": {"name": "system", "kind": "apt", "source": "", "root": "sha256:...",
 //    "headers": {"Authorization": "..."}, "parts": {"part": "digest"}, "state": "token of the last refresh or empty"}}
 //   result: {"unchanged": bool, "state": "token", "repositories": n, "packages": n, "extension_names": bool,
@@ -25,7 +25,7 @@
 //           "url", "size", "sha256", "signer", "module_path", "extensions": ["vector"] | null when not known}
 //
 // Request "fetch":
-//   {"op": "fetch", "platform": platform, "cache": "/abs/dir", "staging": "/abs/dir", "headers": {"registry": {...}},
+//   {"op": "fetch", "platform": platform, "cache": "/abs/dir", "host": "/abs/dir", "staging": "/abs/dir", "headers": {"registry": {...}},
 //    "server": "/abs/postgres", "destination": "pgx/18",
 //    "artifacts": [{"package", "version", "registry", "kind": "apt", "source", "url", "size", "sha256", "signer",
 //                   "libraries": [library, ...]}]}

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <ctime>
 
+#include "core/registry/apt_cache.h"
 #include "core/registry/apt_sources.h"
 #include "core/registry/deb822.h"
 #include "core/registry/subprocess.h"
@@ -12,9 +13,44 @@ namespace pgx {
 
 namespace {
 
+constexpr const char *config_record = "apt-config-1";
+
 std::string environment_value(const char *name) {
     const char *value = std::getenv(name);
     return value ? value : "";
+}
+
+// The files that a configuration comes from, besides those of the sources, which are read every time.
+std::vector<std::string> watched_paths(const AptHost &host, const AptConfig &config) {
+    std::vector<std::string> paths = {host.apt_config};
+    for (const std::string &variable : host.environment)
+        if (variable.starts_with("APT_CONFIG=")) paths.push_back(variable.substr(11));
+    for (const char *name : {"Dir::Etc::main", "Dir::Etc::parts"})
+        if (std::string path = config.path(name); !path.empty()) paths.push_back(path);
+    return paths;
+}
+
+// Names, times, sizes and inodes in one digest. `newest` becomes the latest time of change in seconds.
+Result<std::string> fingerprint(const AptHost &host, const std::vector<std::string> &paths, FileSystem &fs,
+                                std::int64_t &newest) {
+    std::string text = host.apt_config + "\n";
+    for (const std::string &variable : host.environment) text += variable + "\n";
+    auto add = [&](const std::string &path) -> Result<FileType> {
+        std::optional<FileInfo> info = TRY(fs.info(resolved_path(path)));
+        text += path;
+        if (info) newest = std::max(newest, info->mtime_ns / 1'000'000'000);
+        if (info)
+            for (std::uint64_t number :
+                 {static_cast<std::uint64_t>(info->mtime_ns), info->size, info->device, info->inode})
+                text += " " + std::to_string(number);
+        text += "\n";
+        return info ? info->type : FileType::other;
+    };
+    for (const std::string &path : paths) {
+        if (TRY(add(path)) != FileType::directory) continue;
+        for (const std::string &name : TRY(fs.list(resolved_path(path)))) TRY(add(join_path(path, name)));
+    }
+    return sha256_of(text);
 }
 
 bool without_proxy(const std::string &no_proxy, const std::string &host) {
@@ -41,6 +77,34 @@ std::string setting(const AptConfig &config, bool https, const std::string &name
     return {};
 }
 
+std::optional<AptConfig> recorded_config(const AptHost &host, AptCache &records, FileSystem &fs) {
+    const std::optional<Json> record = records.load_json(config_record);
+    if (!record) return std::nullopt;
+    const auto paths = json_strings(*record, "watched");
+    const auto recorded = json_string(*record, "fingerprint");
+    const auto dump = json_string(*record, "dump");
+    if (!paths || !recorded || !dump) return std::nullopt;
+    std::int64_t newest = 0;
+    const auto now = fingerprint(host, *paths, fs, newest);
+    if (!now || *now != *recorded) return std::nullopt;
+    Result<AptConfig> config = parse_apt_config(*dump);
+    if (!config) return std::nullopt;
+    return std::move(*config);
+}
+
+Result<void> record_config(const AptHost &host, const AptConfig &config, const std::string &dump, std::int64_t started,
+                           AptCache &records, FileSystem &fs) {
+    // A proxy's password, say, has no place in one more file.
+    if (dump.find('@') != std::string::npos) return {};
+    const std::vector<std::string> paths = watched_paths(host, config);
+    std::int64_t newest = 0;
+    const std::string digest = TRY(fingerprint(host, paths, fs, newest));
+    // A file that was changed just now may have been changed after apt-config read it, and a second change within the clock's
+    // grain would not show. Then nothing is recorded, and the next helper runs apt-config again.
+    if (newest >= started - 1) return {};
+    return records.store(config_record, dump_json({{"watched", paths}, {"fingerprint", digest}, {"dump", dump}}));
+}
+
 std::string options_key(const FetchOptions &o) {
     return o.http_proxy + "\n" + o.https_proxy + "\n" + o.ca_file + "\n" + std::to_string(o.connect_timeout_s) +
            "\n" + std::to_string(o.stall_timeout_s) + "\n" + std::to_string(o.tries);
@@ -60,10 +124,20 @@ AptHost this_host() {
     return host;
 }
 
-Result<AptConfig> load_apt_config(const AptHost &host) {
+Result<AptConfig> load_apt_config(const AptHost &host, FileSystem &fs) {
     if (host.config) return *host.config;
     if (host.apt_config.empty()) return AptConfig{};
-    return parse_apt_config(TRY(run_apt_config(host.apt_config, host.environment)));
+    std::optional<AptCache> records;
+    if (!host.records.empty())
+        if (Result<AptCache> opened = AptCache::open(host.records, fs)) records = std::move(*opened);
+    if (records)
+        if (std::optional<AptConfig> config = recorded_config(host, *records, fs)) return std::move(*config);
+    const std::int64_t started = std::time(nullptr);
+    std::string dump = TRY(run_apt_config(host.apt_config, host.environment));
+    AptConfig config = TRY(parse_apt_config(dump));
+    // That it cannot be kept is no reason to do without it.
+    if (records) (void)record_config(host, config, dump, started, *records, fs);
+    return config;
 }
 
 std::string url_host(std::string_view url) {

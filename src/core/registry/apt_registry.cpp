@@ -108,7 +108,7 @@ std::uint64_t send_rows(const std::vector<AptListing> &listings, Reporter &repor
 
 Result<RefreshResult> AptRegistry::refresh(const RefreshRequest &request, Reporter &reporter) {
     AptCache cache = TRY(AptCache::open(request.cache, fs_));
-    AptConfig config = TRY(load_apt_config(host_));
+    AptConfig config = TRY(load_apt_config(host_, fs_));
     AptSources sources = TRY(find_sources(request, host_, config, fs_));
     if (sources.sources.empty()) return fail(no_usable_source(request, sources));
     for (const SourceNotice &notice : sources.notices) reporter.notice(notice.message, notice.detail, notice.hint);
@@ -154,7 +154,7 @@ Result<RefreshResult> AptRegistry::refresh(const RefreshRequest &request, Report
 
 Result<std::vector<Receipt>> AptRegistry::fetch(const FetchRequest &request, Reporter &reporter) {
     AptCache cache = TRY(AptCache::open(request.cache, fs_));
-    AptConfig config = TRY(load_apt_config(host_));
+    AptConfig config = TRY(load_apt_config(host_, fs_));
     Traffic traffic;
     const auto get = [&](const std::vector<Download> &downloads) -> Result<void> {
         TRY(download_from(host_, config, downloads, fs_, reporter, traffic));

@@ -76,6 +76,7 @@ Result<RefreshJob> read_refresh(const Json &json) {
     RefreshJob job;
     job.request.platform = TRY(platform_from_json(json.value("platform", Json())));
     job.request.cache = TRY(absolute_path(json, "cache"));
+    if (json.contains("host")) job.request.host = TRY(absolute_path(json, "host"));
     const std::string extension_names = TRY(json_string(json, "extension_names", "auto"));
     if (extension_names != "auto" && extension_names != "always")
         return wrong("extension_names", "must be \"auto\" or \"always\"");
@@ -119,6 +120,7 @@ Result<FetchJob> read_fetch(const Json &json) {
     job.request.platform = TRY(platform_from_json(json.value("platform", Json())));
     job.request.cache = TRY(absolute_path(json, "cache"));
     job.request.staging = TRY(absolute_path(json, "staging"));
+    if (json.contains("host")) job.request.host = TRY(absolute_path(json, "host"));
     if (json.contains("server")) job.request.server = TRY(absolute_path(json, "server"));
     const Json headers = json.value("headers", Json::object());
     if (!headers.is_object()) return wrong("headers", "must be an object");
@@ -262,6 +264,12 @@ Result<Job> read_job(const Json &request) {
     return wrong("op",
                  "must be \"refresh\", \"fetch\", \"describe_bundle\", \"pack_sql\", \"read_key\", "
                  "\"try_preload\" or \"report_sandbox\"");
+}
+
+std::string host_records(const Job &job) {
+    if (const auto *refresh = std::get_if<RefreshJob>(&job)) return refresh->request.host;
+    if (const auto *fetch = std::get_if<FetchJob>(&job)) return fetch->request.host;
+    return "";
 }
 
 std::vector<std::string> writable_directories(const Job &job) {

@@ -47,6 +47,9 @@ Result<Job> read_job(const Json &request);
 // The directories that this job writes to, such as the cache and staging.
 std::vector<std::string> writable_directories(const Job &job);
 
+// Where it keeps what it finds out about this host, before anything else; empty: nowhere.
+std::string host_records(const Job &job);
+
 using RegistryMaker =
     std::function<Result<std::unique_ptr<Registry>>(std::string_view kind, FileSystem &fs)>;
 

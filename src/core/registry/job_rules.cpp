@@ -98,7 +98,7 @@ class RulesMaker {
     // The host's apt: once.
     const AptConfig &apt() {
         if (config_) return *config_;
-        host_.config = load_apt_config(host_);
+        host_.config = load_apt_config(host_, fs_);
         config_ = host_.config->value_or(AptConfig());
         for (const std::string &variable : host_.environment)
             if (variable.starts_with("APT_CONFIG=")) read(variable.substr(11));
@@ -200,7 +200,13 @@ std::vector<std::string> linker_directories(const std::string &path, FileSystem 
     return directories;
 }
 
-SandboxRules first_rules(const Job &job) { return {.writable = writable_directories(job)}; }
+// What is read about the host is kept in the meantime, and never again.
+SandboxRules first_rules(const Job &job) {
+    SandboxRules rules{.writable = writable_directories(job)};
+    if (const std::string records = host_records(job); !records.empty())
+        rules.writable.push_back(records);
+    return rules;
+}
 
 SandboxRules rules(const Job &job, AptHost &host, FileSystem &fs) {
     // A library on trial may look for files and programs as it will in the server; but what it does

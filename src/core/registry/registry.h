@@ -32,6 +32,7 @@ struct RefreshRequest {
     bool extension_names = false;  // find out which extensions each package holds, even if that is a large download
     Platform platform;
     std::string cache;       // directory of ours, exists
+    std::string host;        // another, for what is kept about this host (apt_host.h); empty: nothing is
 };
 
 struct RefreshResult {
@@ -61,7 +62,7 @@ struct Artifact {
 struct FetchRequest {
     std::vector<Artifact> artifacts;
     Platform platform;
-    std::string cache;
+    std::string cache, host;
     std::string staging;     // exists, empty, ours
     std::map<std::string, std::vector<std::string>> headers = {};  // registry to its headers
     std::string server = {};  // path of the server's program, for the libraries that it has loaded; may be empty
