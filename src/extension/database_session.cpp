@@ -277,6 +277,7 @@ void subtransaction_callback(SubXactEvent event, SubTransactionId id, SubTransac
 // What the database's owner has set for its sessions is not meant for this one: it would let him
 // keep others from looking, and refusals from being recorded.
 void leave_out_settings(Ending ending) {
+    SetConfigOption("role", "none", PGC_USERSET, PGC_S_SESSION);
     for (const char *timeout : {"transaction_timeout", "idle_in_transaction_session_timeout"})
         SetConfigOption(timeout, "0", PGC_USERSET, PGC_S_SESSION);
     if (ending == Ending::with_ours) return;  // done as and for the caller

@@ -48,19 +48,19 @@ void mark_home() {
         " pg_catalog.current_database()); END$$");
 }
 
-Result<bool> has_pgx(const std::string &database) {
-    return TRY(ask_database(TRY(find_database(database)),
-                            "SELECT extname FROM pg_catalog.pg_extension WHERE extname "
-                            "OPERATOR(pg_catalog.=) 'pgx'"))
-        .has_value();
-}
-
 }  // namespace
 
 std::optional<std::string> find_home_name() {
     std::optional<Home> home = find_home();
     if (!home) return std::nullopt;
     return std::move(home->name);
+}
+
+Result<bool> has_pgx(const std::string &database) {
+    return TRY(ask_database(TRY(find_database(database)),
+                            "SELECT extname FROM pg_catalog.pg_extension WHERE extname "
+                            "OPERATOR(pg_catalog.=) 'pgx'"))
+        .has_value();
 }
 
 Result<void> check_home(const char *function) {

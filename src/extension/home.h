@@ -27,4 +27,7 @@ Result<void> take_home();
 // The home database's name, if one is marked.
 std::optional<std::string> find_home_name();
 
+// Whether pgx is there. DROP EXTENSION leaves the mark of a home.
+Result<bool> has_pgx(const std::string &database);
+
 }  // namespace pgx

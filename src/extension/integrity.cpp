@@ -230,6 +230,7 @@ Result<std::size_t> restore_files(const std::vector<CheckedPackage> &packages,
                                            : join_path(staged, deviation.path)});
     }
     order_steps(steps);
+    for (const FileStep &step : steps) TRY(check_staged(fs, step));
     std::set<std::string> directories;
     for (const FileStep &step : steps) {
         const std::string place = layout.installed(step.path);

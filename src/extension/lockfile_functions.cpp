@@ -12,9 +12,11 @@
 #include "core/base/names.h"
 #include "extension/bundle_registry.h"
 #include "extension/definer.h"
+#include "extension/history.h"
 #include "extension/home.h"
 #include "extension/installation.h"
 #include "extension/inventory.h"
+#include "extension/lock.h"
 #include "extension/settings.h"
 
 extern "C" {
@@ -155,18 +157,41 @@ Result<void> add_locked_registry(const LockedRegistry &registry, bool trusted) {
 Result<void> check_offered(const Release &release, bool trusted) {
     if (trusted) return {};
     const std::vector<pg::Row> rows = pg::query(
-        "SELECT FROM (SELECT registry, package, version, sha256, url FROM pgx.releases UNION ALL"
-        "             SELECT registry, package, version, sha256, url FROM pgx.history) AS r"
+        "SELECT FROM (SELECT registry, package, version, sha256, url, size, signer FROM "
+        "pgx.releases UNION ALL"
+        "             SELECT registry, package, version, sha256, url, size, signer FROM "
+        "pgx.history) AS r"
         " WHERE r.registry OPERATOR(pg_catalog.=) $1 AND r.package OPERATOR(pg_catalog.=) $2"
         "   AND r.version OPERATOR(pg_catalog.=) $3 AND r.sha256 OPERATOR(pg_catalog.=) $4 AND "
-        "r.url OPERATOR(pg_catalog.=) $5",
-        {release.registry, release.package, release.version, release.sha256, release.url});
+        "r.url OPERATOR(pg_catalog.=) $5 AND r.size OPERATOR(pg_catalog.=) $6::pg_catalog.int8 AND "
+        "r.signer OPERATOR(pg_catalog.=) $7",
+        {release.registry, release.package, release.version, release.sha256, release.url,
+         std::to_string(release.size), release.signer});
     if (!rows.empty()) return {};
     return fail(ErrorCode::permission_denied,
                 "permission denied to install " + release.package + " " + release.version,
-                "Registry \"" + release.registry + "\" does not offer it with this digest.",
+                "Registry \"" + release.registry +
+                    "\" does not offer it with this address, size, digest and signer.",
                 "Run pgx.refresh(), or ask somebody who may call pgx.add_registry() to apply the "
                 "lock file.");
+}
+
+// Whether it is pinned, and was asked for. Pins are lifted by those who may call pgx.unpin() for
+// every package.
+void take_over_marks(const LockedPackage &package, bool is_limited) {
+    const std::string &name = package.release.package;
+    pg::execute(
+        "UPDATE pgx.installed SET requested = $2::pg_catalog.bool WHERE package "
+        "OPERATOR(pg_catalog.=) $1",
+        {name, package.requested ? "true" : "false"});
+    const std::optional<InstalledPackage> installed = find_installed(name);
+    if (is_limited || !installed || installed->pinned == package.pinned) return;
+    pg::execute(
+        "UPDATE pgx.installed SET pinned = $2::pg_catalog.bool WHERE package "
+        "OPERATOR(pg_catalog.=) $1",
+        {name, package.pinned ? "true" : "false"});
+    record_history(
+        {new_change(), package.pinned ? "pin" : "unpin", name, installed->version, {}, {}});
 }
 
 // Everything is read before anything is done.
@@ -283,24 +308,22 @@ PGX_FUNCTION(pgx_apply) {
                 "Make it anew with SELECT pgx.export() on a server where everything is installed.");
     TRY(place(plan, "apply", policy, layout, progress));
     report(plan, "apply", rows);
+    // Also where nothing was to be placed: what is looked at from here on is not to change.
+    take_cluster_lock();
     for (const LockedPackage &package : lock.packages)
-        pg::execute(
-            "UPDATE pgx.installed SET pinned = $2::pg_catalog.bool, requested = "
-            "$3::pg_catalog.bool WHERE package OPERATOR(pg_catalog.=) $1",
-            {package.release.package, package.pinned ? "true" : "false",
-             package.requested ? "true" : "false"});
+        take_over_marks(package, policy.is_limited());
     // What is not in the lock file goes, with the checks of remove().
+    std::vector<std::string> leaving;
     for (const pg::Row &row :
-         pg::query("SELECT package FROM pgx.installed WHERE package OPERATOR(pg_catalog.<>) ALL "
-                   "($1::pg_catalog.text[])",
-                   {pg::array_literal(kept)}))
-        TRY(policy.check_installed(TRY(require_installed(row[0].value_or("")))));
+         pg::query_latest("SELECT package FROM pgx.installed WHERE package "
+                          "OPERATOR(pg_catalog.<>) ALL ($1::pg_catalog.text[]) ORDER BY 1",
+                          {pg::array_literal(kept)}))
+        leaving.push_back(row[0].value_or(""));
+    for (const std::string &package : leaving)
+        TRY(policy.check_installed(TRY(require_installed(package))));
     for (const pg::Row &row :
-         pg::query("SELECT r.package, r.version FROM pgx.remove(coalesce((SELECT "
-                   "pg_catalog.array_agg(package ORDER BY package)"
-                   "  FROM pgx.installed WHERE package OPERATOR(pg_catalog.<>) ALL "
-                   "($1::pg_catalog.text[])), '{}')) AS r",
-                   {pg::array_literal(kept)}))
+         pg::query("SELECT r.package, r.version FROM pgx.remove($1::pg_catalog.text[]) AS r",
+                   {pg::array_literal(leaving)}))
         rows.add({{}, "removed", row[1], row[0], {}});
     return rows.done();
 }

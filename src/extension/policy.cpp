@@ -13,6 +13,7 @@
 #include "extension/query.h"
 
 extern "C" {
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 }
 
@@ -80,7 +81,14 @@ std::vector<std::string> names_of_what_needs(const PlannedPackage &package, cons
 // The record outlives the transaction that the error ends.
 void record(const char *function, const std::string &what, const std::string &role) {
     const std::string action = "refused: " + std::string(function).substr(4);
-    if (Result<void> recorded = record_refusal(action, what, role); !recorded)
+    // It may be any text: nobody has looked at it yet.
+    constexpr std::size_t longest = 200;
+    const char *text = what.c_str();
+    const int length = pg::call(
+        [text, &what] { return pg_mbcliplen(text, static_cast<int>(what.size()), longest); });
+    if (Result<void> recorded =
+            record_refusal(action, what.substr(0, static_cast<std::size_t>(length)), role);
+        !recorded)
         pg::warning("could not record the refusal", recorded.error().message);
 }
 
@@ -230,10 +238,17 @@ Result<void> Policy::check_plan(const Plan &plan) {
     read();
     for (const PlannedPackage &package : plan.packages) {
         const std::string &name = package.release.package;
-        if (package.previous_version) TRY(check_installed(TRY(require_installed(name))));
         std::vector<std::string> names = names_of(package);
-        for (std::string &other : names_of_what_needs(package, plan))
-            names.push_back(std::move(other));
+        std::vector<std::string> others;
+        if (package.previous_version) {
+            // What is there is changed for its own sake only.
+            const InstalledPackage installed = TRY(require_installed(name));
+            TRY(check_installed(installed));
+            others = names_of(installed);
+        } else {
+            others = names_of_what_needs(package, plan);
+        }
+        for (std::string &other : others) names.push_back(std::move(other));
         std::string reason = "is not covered by what was asked for";
         const bool covered = std::ranges::any_of(matching(names), [&](const Allowance *allowance) {
             const std::optional<std::string> found = flaw(package, *allowance);

@@ -34,7 +34,9 @@ Result<void> recover_home(void *) {
         StartTransactionCommand();
         PushActiveSnapshot(GetTransactionSnapshot());
     });
-    if (std::optional<std::string> home = find_home_name())
+    // DROP EXTENSION leaves the mark; a function pgx.recover() may then be anybody's.
+    const std::optional<std::string> home = find_home_name();
+    if (home && TRY(has_pgx(*home)))
         (void)TRY(ask_database(TRY(find_database(*home)), "SELECT pgx.recover()::pg_catalog.text"));
     pg::call([] {
         PopActiveSnapshot();

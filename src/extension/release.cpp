@@ -35,8 +35,8 @@ SELECT c.rank, c.priority, c.size, c.registry, c.kind, c.source, c.package, c.ve
                g.priority, r.size, r.registry, g.kind, g.source, r.package, r.version, r.repository, r.url, r.sha256, r.signer, r.depends, r.recommends, r.breaks, r.name
           FROM pgx.releases AS r
           JOIN pgx.registries AS g ON g.name OPERATOR(pg_catalog.=) r.registry
-         WHERE (g.enabled AND $2 IS NULL AND (g.expires_at IS NULL OR g.expires_at OPERATOR(pg_catalog.>=) pg_catalog.now()))
-            OR r.registry OPERATOR(pg_catalog.=) $2) AS c
+         WHERE g.enabled AND (g.expires_at IS NULL OR g.expires_at OPERATOR(pg_catalog.>=) pg_catalog.now())
+           AND ($2 IS NULL OR r.registry OPERATOR(pg_catalog.=) $2)) AS c
  WHERE c.rank IS NOT NULL
    AND ($3 IS NULL OR c.version OPERATOR(pg_catalog.=) $3 OR pgx.upstream_version(c.version) OPERATOR(pg_catalog.=) $3)
  ORDER BY c.priority DESC, c.rank, c.version OPERATOR(pg_catalog.=) $3 DESC NULLS LAST,
@@ -225,6 +225,17 @@ Result<void> check_registry(const Wish &wish) {
     return {};
 }
 
+// Also for those who name it: switching a registry off is what is done in an emergency.
+static Result<void> check_enabled(const Wish &wish) {
+    if (!wish.registry ||
+        pg::query("SELECT FROM pgx.registries WHERE name OPERATOR(pg_catalog.=) $1 AND NOT enabled",
+                  {*wish.registry})
+            .empty())
+        return {};
+    return fail(ErrorCode::wrong_state, "registry \"" + *wish.registry + "\" is disabled", "",
+                "Enable it with pgx.alter_registry('" + *wish.registry + "', enabled => true).");
+}
+
 Result<bool> learn_extension_names(const Wish &wish, ProgressSlot &progress, const Policy &policy) {
     std::vector<pg::Row> rows = pg::query(
         "SELECT g.name FROM pgx.registries AS g WHERE ((g.enabled AND $1 IS NULL) OR g.name "
@@ -249,6 +260,7 @@ Result<bool> learn_extension_names(const Wish &wish, ProgressSlot &progress, con
 Result<std::vector<Release>> find_releases(const Wish &wish, ProgressSlot &progress,
                                            const Policy &policy, bool may_learn) {
     if (wish.release) return std::vector{*wish.release};
+    TRY(check_enabled(wish));
     std::vector<Release> found = candidates(wish);
     if (!found.empty()) return choose(wish, found);
     Wish any = wish;

@@ -164,6 +164,19 @@ END
     set_helper_path('');
     is($server->sql(q{SELECT action FROM pgx.install('color')}), 'installed', 'with the real one all is well');
     is($server->sql('CREATE EXTENSION color; SELECT color_hex(1, 2, 3)'), '#010203', 'and the extension works');
+
+    # what replaces a file that was damaged is looked at as well
+    my ($damaged) = grep { /color.*\.sql$/ } keys %{ $server->files };
+    my $place = $server->directory . "/$damaged";
+    unlink $place;
+    foreach my $case ([ 'a setuid file' => q{p.chmod(0o6777)} ], [ 'a pipe' => q{p.unlink(); os.mkfifo(p)} ], [ 'a link' => q{p.unlink(); p.symlink_to("/etc/passwd")} ])
+    {
+        use_helper("exec python3 $directory/edit.py $real 'p = [tree / f[\"path\"] for f in files if f[\"path\"].endswith(\".sql\")][0]; $case->[1]' \"\$@\"");
+        $server->refuses("repair() with $case->[0]", q{SELECT pgx.repair('color')}, { sqlstate => '58000', message => qr/^cannot install/, hint => qr// });
+        ok(!-e $place && !-l $place, "repair() with $case->[0]: it is not put in place");
+    }
+    set_helper_path('');
+    is($server->sql(q{SELECT status FROM pgx.repair('color')}), 'restored', 'repair() with the real one');
     $server->is_consistent('after all of that');
 };
 

@@ -178,6 +178,16 @@ subtest 'preloaded' => sub {
     $preloaded->server->node->_update_pid(0);
     $preloaded->server->node->start;
     ok(eventually { PgxCrash::is_same($preloaded->state, $operation->{old}) }, 'after its start it is as before');
+
+    # without pgx, what is called pgx.recover() is somebody else's
+    my $node = $preloaded->server->node;
+    my $home = $node->safe_psql('postgres', q{SELECT d.datname FROM pg_db_role_setting AS s JOIN pg_database AS d ON d.oid = s.setdatabase WHERE 'pgx.home=on' = ANY (s.setconfig)});
+    $node->safe_psql($home, qq{DROP EXTENSION pgx; DROP SCHEMA IF EXISTS pgx; CREATE ROLE tenant; GRANT CREATE ON DATABASE "$home" TO tenant; SET ROLE tenant;
+        CREATE SCHEMA pgx; CREATE FUNCTION pgx.recover() RETURNS void LANGUAGE plpgsql AS \$\$BEGIN RAISE LOG 'recover() runs as %', current_user; END\$\$});
+    my $before = -s $node->logfile;
+    $node->restart;
+    ok(eventually { slurp_file($node->logfile, $before) =~ /"pgx recovery".* exited/ }, 'the worker has ended');
+    unlike(slurp_file($node->logfile, $before), qr/recover\(\) runs as/, 'a function of the same name is not called');
 };
 
 note(sprintf('points: %d tried, %d failed; %d left the old state, %d the new one; %.0f s, PGX_SEED=%d',

@@ -272,16 +272,74 @@ geo|not allowed", 'update() of a role that is allowed nothing');
     $server->sql(q{SELECT pgx.disallow('operator'); SELECT pgx.allow('operator', 'atl*')});
 };
 
+subtest 'lock files' => sub {
+    $server->sql(q{SELECT pgx.disallow('operator'); SELECT pgx.install('stable:atlas'); SELECT pgx.allow('operator', '*atlas')});
+    my $lock = $server->sql('SELECT pgx.export()');
+    # what a lock file says of a package has to be what a registry says
+    foreach my $change (q{'{packages,0,signer}', '"somebody else"'}, q{'{packages,0,size}', '1'})
+    {
+        $server->sql(q{SELECT pgx.remove('atlas')}) if $server->sql(q{SELECT count(*) FROM pgx.installed}) ne '0';
+        $server->fails("apply() with $change", "SELECT pgx.apply(jsonb_set('$lock', $change))", { sqlstate => '42501', message => qr/^permission denied to install/,
+            detail => qr/does not offer it with this address, size, digest and signer/ }, role => 'operator');
+    }
+    is(as('operator', "SELECT count(*) FROM pgx.apply('$lock')"), '1', 'as it was');
+    # pins are lifted by those who may
+    $server->sql(q{SELECT pgx.pin('atlas')});
+    as('operator', q{SELECT pgx.apply(jsonb_set(pgx.export(), '{packages,0,pinned}', 'false'))});
+    is($server->sql('SELECT pinned FROM pgx.installed'), 't', 'apply() does not unpin for a role that is limited');
+    $server->sql(q{SELECT pgx.apply(jsonb_set(pgx.export(), '{packages,0,pinned}', 'false'))});
+    is($server->sql('SELECT pinned FROM pgx.installed'), 'f', 'it does for others');
+    is($server->sql(q{SELECT action FROM pgx.history ORDER BY at DESC LIMIT 1}), 'unpin', 'and records it');
+    # nothing to place, and something to remove: the allowance is looked at under the lock
+    my $holder = $node->background_psql('postgres');
+    $holder->query_safe(q{BEGIN; SELECT pgx.sync()});
+    my $session = $node->background_psql('postgres', on_error_stop => 0, extra_params => [ '--username' => 'operator' ]);
+    $session->query_until(qr/begun/, qq{\\echo begun\nSELECT pgx.apply(jsonb_set(pgx.export(), '{packages}', '[]'));\n});
+    ok($node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted}), 'apply() waits');
+    $server->sql(q{DELETE FROM pgx.allowances});
+    $holder->query_safe('COMMIT');
+    $session->query('SELECT 1');
+    like($session->{stderr}, qr/permission denied to run pgx\.apply\(\) for "postgresql-\d+-atlas"/, 'and is refused');
+    $_->quit foreach $holder, $session;
+    $server->sql(q{SELECT pgx.remove('atlas')});
+};
+
+subtest 'a registry that is disabled' => sub {
+    $server->sql(q{SELECT pgx.alter_registry('testing', enabled => false); SELECT pgx.allow('operator', '*', trusted => true)});
+    $server->fails('by name', q{SELECT pgx.install('testing:color')}, { sqlstate => '55000', message => 'registry "testing" is disabled', hint => qr/enabled => true/ }, role => $_) foreach 'operator', 'postgres';
+    $server->sql(q{SELECT pgx.alter_registry('testing', enabled => true); SELECT pgx.disallow('operator')});
+};
+
+subtest 'what is there is not changed for the sake of another' => sub {
+    my $sources = join("\n", $server->source('choices'), $server->source('choices-old'));
+    $server->sql("SELECT pgx.add_registry('sweets', '$sources'); SELECT pgx.refresh('sweets'); SELECT pgx.install('sweet', version => '1.0-1')");
+    is($server->sql(q{SELECT count(*) FROM pgx.installed}), '1', 'something is there');
+    $server->sql(q{SELECT pgx.allow('operator', 'sweet', registries => '{stable}'), pgx.allow('operator', 'feast')});
+    my $plan = $server->sql(q{SELECT action FROM pgx.plan('feast') WHERE extension = 'sweet'});
+    like($plan, qr/^update, required by feast$/, 'another needs a newer version');
+    refuses_operator('by the allowance of the other', q{SELECT pgx.install('feast')}, may_ask => 1, detail => qr/comes from registry "sweets"/);
+    $server->sql(q{SELECT pgx.disallow('operator'); SELECT pgx.remove('sweet'); SELECT pgx.drop_registry('sweets')});
+};
+
 subtest 'a database with settings of its own' => sub {
     $server->sql(q{CREATE DATABASE odd; ALTER DATABASE odd SET transaction_timeout = '1ms'; ALTER DATABASE odd SET default_transaction_read_only = on;
-        ALTER DATABASE postgres SET default_transaction_read_only = on});
-    is($server->sql(q{SET default_transaction_read_only = off; SELECT count(*) FROM pgx.usage() WHERE database = 'odd'}) , '0', 'is looked into all the same');
+        CREATE ROLE landlord; ALTER DATABASE odd SET role = landlord;
+        ALTER DATABASE postgres SET default_transaction_read_only = on; ALTER DATABASE postgres SET role = landlord});
+    is($server->sql(q{SET ROLE NONE; SET default_transaction_read_only = off; SELECT count(*) FROM pgx.usage() WHERE database = 'odd'}) , '0', 'is looked into all the same');
     $server->fails('a refusal', q{SET default_transaction_read_only = off; SELECT pgx.install('geo')}, { sqlstate => '42501', message => qr/^permission denied to run pgx\.install/ }, role => 'operator');
-    is($server->sql(q{SELECT action, package FROM pgx.history ORDER BY at DESC LIMIT 1}), 'refused: install()|geo', 'is recorded where transactions are read-only');
-    $server->sql(q{SET default_transaction_read_only = off; ALTER DATABASE postgres RESET default_transaction_read_only; DROP DATABASE odd});
+    is($server->sql(q{SET ROLE NONE; SELECT action, package FROM pgx.history ORDER BY at DESC LIMIT 1}), 'refused: install()|geo', 'is recorded where transactions are read-only and begin as another role');
+    $server->sql(q{SET ROLE NONE; SET default_transaction_read_only = off; ALTER DATABASE postgres RESET default_transaction_read_only; ALTER DATABASE postgres RESET role});
+    # what is created there is the caller's, not the role's that sessions begin with
+    $server->sql(q{ALTER DATABASE odd RESET ALL; ALTER DATABASE odd SET role = landlord; SELECT pgx.install('stable:atlas'); SELECT pgx.create('atlas', '{odd}')});
+    is($node->safe_psql('odd', q{SET ROLE NONE; SELECT extowner::regrole FROM pg_extension WHERE extname = 'atlas'}), 'postgres', 'create() in it');
+    $server->sql(q{DROP DATABASE odd; SELECT pgx.remove('atlas')});
+    # a name of any length is recorded, by its beginning
+    $server->fails('a long name', q{SELECT pgx.allow('operator', repeat('a', 40000000))}, { sqlstate => '42501', hint => qr// }, role => 'operator');
+    is($server->sql(q{SELECT length(package) FROM pgx.history ORDER BY at DESC LIMIT 1}), '200', 'a long name is cut');
 };
 
 subtest 'a dump has them' => sub {
+    $server->sql(q{SELECT pgx.allow('operator', 'atl*')});
     my $dump = $node->data_dir . '/../dump.sql';
     command_ok([ 'pg_dump', '--file' => $dump, '--dbname' => $node->connstr('postgres') ], 'pg_dump');
     like(slurp_file($dump), qr/^COPY pgx\.allowances .*^operator\tatl\*/ms, 'pgx.allowances');

@@ -91,18 +91,20 @@ std::string FileChange::backup_path(std::size_t step) const {
     return join_path(backup_directory(), std::to_string(step));
 }
 
+Result<void> check_staged(FileSystem &fs, const FileStep &step) {
+    const std::optional<FileInfo> staged = TRY(fs.info(step.staged));
+    if (staged && staged->type == FileType::regular && (staged->mode & 07022) == 0) return {};
+    return fail(ErrorCode::helper_failed, "cannot install \"" + step.path + "\"",
+                "What was unpacked is not a regular file that only its owner can write.");
+}
+
 Result<FileChange> FileChange::begin(FileSystem &fs, const DirectoryLayout &layout,
                                      std::string change, std::vector<FileStep> steps) {
     FileChange self(fs, layout, std::move(change), std::move(steps));
     for (FileStep &step : self.steps_) {
         step.replaces = TRY(fs.info(layout.installed(step.path))).has_value();
         if (step.kind != FileStep::Kind::place) continue;
-        // What waits in staging was put there by a process that has read foreign bytes. A link
-        // would be moved like a file, and show PostgreSQL whatever it leads to.
-        std::optional<FileInfo> staged = TRY(fs.info(step.staged));
-        if (!staged || staged->type != FileType::regular || (staged->mode & 07022) != 0)
-            return fail(ErrorCode::helper_failed, "cannot install \"" + step.path + "\"",
-                        "What was unpacked is not a regular file that only its owner can write.");
+        TRY(check_staged(fs, step));
     }
     TRY(fs.make_directory(self.backup_directory(), 0700));
     if (Result<void> written = self.write_journal(); !written) {

@@ -37,6 +37,10 @@ struct FileStep {
     bool replaces = false;    // there is an older file of ours at that path; filled in by begin()
 };
 
+// What waits in staging was put there by a process that has read foreign bytes. A link would be
+// moved like a file, and show PostgreSQL whatever it leads to. helper_failed.
+Result<void> check_staged(FileSystem &fs, const FileStep &step);
+
 class FileChange {
    public:
     // Writes the journal beside its place; publish_journals() makes it durable and gives it its

@@ -51,6 +51,8 @@ constexpr std::array never_needed{
     "utime", "utimes", "futimesat", "utimensat", "utimensat_time64", "setxattr", "lsetxattr",
     "fsetxattr", "removexattr", "lremovexattr", "fremovexattr", "inotify_init", "inotify_init1",
     "inotify_add_watch", "fanotify_init", "fanotify_mark",
+    // another name for a file: it would stay writable from here when it has become the server's
+    "link", "linkat",
     // a program that is no file
     "execveat",
     // the kernel and the machine
