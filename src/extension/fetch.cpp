@@ -9,6 +9,7 @@
 #include "core/base/platform.h"
 #include "extension/bundle_registry.h"
 #include "extension/helper_process.h"
+#include "extension/query.h"
 #include "extension/registry_headers.h"
 
 extern "C" {
@@ -42,6 +43,10 @@ Result<std::vector<Receipt>> fetch_releases(const std::vector<Release> &releases
         if (Json own = registry_headers(release.registry); !own.empty())
             headers[release.registry] = std::move(own);
     }
+    Json others = Json::object();
+    for (const pg::Row &row : pg::query("SELECT name, source FROM pgx.registries WHERE enabled AND "
+                                        "kind OPERATOR(pg_catalog.=) 'apt'"))
+        others[row[0].value_or("")] = row[1].value_or("");
     const Json request = {{"op", "fetch"},
                           {"platform", to_json(platform)},
                           {"cache", layout.cache()},
@@ -50,7 +55,8 @@ Result<std::vector<Receipt>> fetch_releases(const std::vector<Release> &releases
                           {"server", std::string(my_exec_path)},
                           {"destination", destination_of(layout)},
                           {"artifacts", std::move(artifacts)},
-                          {"headers", std::move(headers)}};
+                          {"headers", std::move(headers)},
+                          {"others", std::move(others)}};
     const Json result = TRY(run_helper(request, progress));
     const auto answers = result.find("receipts");
     if (answers == result.end() || !answers->is_array() || answers->size() != releases.size())

@@ -108,6 +108,10 @@ subtest 'what cannot work' => sub {
     $server->refuses('a library that is too old', q{SELECT pgx.install('needy')},
         { message => qr/library "libpgxnumber\.so\.1" is missing/,
           detail => qr/It depends on "libpgxnumber1 \(>= 9\)", and what the registry has is "libpgxnumber1" 1\.one-1\./ });
+    $server->add_registry('choices');
+    $server->refuses('a library of another registry', q{SELECT pgx.install('lodger')},
+        { message => qr/library "libpgxnumber\.so\.1" is missing/,
+          detail => qr/Registry "(?:other-)?libraries" has package "libpgxnumber1", but libraries come only from the registry of the package that needs them, which is "choices"\./ });
     $server->refuses('a newer C library', q{SELECT pgx.install('future')},
         { message => qr/"future\.so" needs a newer "libc\.so\.6"/, detail => qr/GLIBC_9\.99; the newest on this host is GLIBC_2\.\d+/ });
     my $spoilt = PgxTest->new('spoilt');

@@ -129,6 +129,18 @@ TEST_F(Jobs, EveryArtifactIsToldWhereItWillBe) {
     EXPECT_FALSE(run(request));
 }
 
+TEST_F(Jobs, OtherRegistriesAreNamed) {
+    Json request = fetch_request();
+    request["others"] = {{"other", "deb x"}};
+    ASSERT_TRUE(run(request));
+    EXPECT_EQ(log.fetches.at(0).second.others,
+              (std::map<std::string, std::string>{{"other", "deb x"}}));
+    for (const Json &wrong : {Json("x"), Json{{"other", 1}}, Json{{"../other", "deb x"}}}) {
+        request["others"] = wrong;
+        EXPECT_FALSE(run(request)) << wrong.dump();
+    }
+}
+
 TEST_F(Jobs, FetchGetsEverything) {
     const auto result = run(fetch_request());
     ASSERT_TRUE(result) << result.error().message;

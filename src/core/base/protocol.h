@@ -26,10 +26,11 @@
 //
 // Request "fetch":
 //   {"op": "fetch", "platform": platform, "cache": "/abs/dir", "host": "/abs/dir", "staging": "/abs/dir", "headers": {"registry": {...}},
-//    "server": "/abs/postgres", "destination": "pgx/18",
+//    "server": "/abs/postgres", "destination": "pgx/18", "others": {"registry": "source"},
 //    "artifacts": [{"package", "version", "registry", "kind": "apt", "source", "url", "size", "sha256", "signer",
 //                   "libraries": [library, ...]}]}
 //   "libraries", as the receipt had them, asks for exactly those to be brought along; without it, that is found out.
+//   "others" are the apt registries there are, to say which of them has a library that is missing.
 //   "destination" is where share/ and lib/ will be in the end, relative to the data directory or absolute.
 //   Unpacks each into <staging>/<package>/{share,lib}/... .   result: {"receipts": [receipt, ...]} in the same order.
 //

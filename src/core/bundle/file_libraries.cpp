@@ -39,7 +39,7 @@ std::string package_of(const std::string &deb) {
 
 }  // namespace
 
-std::string FileLibraries::nowhere() const {
+std::string FileLibraries::nowhere(const std::vector<std::string> &) {
     return folder_.empty() ? "This host does not have it."
                            : "Neither directory \"" + folder_ + "\" nor this host has it.";
 }

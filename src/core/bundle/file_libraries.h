@@ -26,7 +26,7 @@ class FileLibraries : public LibrarySource {
           folder_(std::move(folder)),
           scratch_(std::move(scratch)) {}
 
-    std::string nowhere() const override;
+    std::string nowhere(const std::vector<std::string> &packages) override;
     std::string remedy() const override;
     Result<std::optional<LooseLibrary>> find(const std::string &soname,
                                              const std::vector<std::string> &directories) override;

@@ -240,7 +240,7 @@ class Bringer {
             if (TRY(take(*opened, soname, why))) return {};
         }
         return fail(ErrorCode::dependency_missing, "library \"" + soname + "\" is missing",
-                    why + " " + (unsuitable_.empty() ? source_.nowhere() : unsuitable_),
+                    why + " " + (unsuitable_.empty() ? source_.nowhere(asked_for_) : unsuitable_),
                     source_.remedy());
     }
 
@@ -310,6 +310,7 @@ class Bringer {
             return package_likelihood(name, soname);
         });
         for (std::string &name : usual_package_names(soname)) names.push_back(std::move(name));
+        asked_for_ = names;
         std::set<std::string> seen;
         const auto add = [&](LibraryPackage package) {
             if (found.size() < most_candidates && seen.insert(package.package).second &&
@@ -553,7 +554,8 @@ class Bringer {
     std::map<std::string, ReceiptLibrary> brought_;
     std::set<std::string> symbols_;
     std::string tag_;
-    std::string unsuitable_;  // why a package that was looked at last will not do
+    std::vector<std::string> asked_for_;  // packages that might have had the library
+    std::string unsuitable_;              // why a package that was looked at last will not do
     std::vector<ReceiptFile> added_;
     std::vector<std::string> changed_;
 };
@@ -562,7 +564,9 @@ class Bringer {
 
 Result<const LibraryIndex *> LibrarySource::index() { return &none_; }
 
-std::string LibrarySource::nowhere() const { return "Neither this host nor the registry has it."; }
+std::string LibrarySource::nowhere(const std::vector<std::string> &) {
+    return "Neither this host nor the registry has it.";
+}
 
 std::string LibrarySource::remedy() const {
     return "Have it installed on the server's host, then try again.";

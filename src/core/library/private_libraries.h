@@ -51,7 +51,8 @@ class LibrarySource {
    public:
     virtual ~LibrarySource() = default;
     // A sentence each, for a library that is not found: where it was looked for, what to do.
-    virtual std::string nowhere() const;
+    // `packages` are those that might have had it.
+    virtual std::string nowhere(const std::vector<std::string> &packages);
     virtual std::string remedy() const;
     // The packages there are; of a registry, its signed metadata.
     virtual Result<const LibraryIndex *> index();

@@ -30,8 +30,8 @@ Result<void> store_library_list(const std::vector<AptListing> &listings, const s
 
 // Nothing when any part is not there: a library must not come from an old repository because the
 // index of the new one is gone.
-std::optional<LibraryIndex> AptLibrarySource::load() const {
-    const auto name = list_name(source_, request_.platform);
+std::optional<LibraryIndex> AptLibrarySource::load(const std::string &source) const {
+    const auto name = list_name(source, request_.platform);
     if (!name) return std::nullopt;
     const std::optional<Json> list = apt_cache_.load_json(*name);
     if (!list || !list->contains("indexes") || !(*list)["indexes"].is_array()) return std::nullopt;
@@ -48,15 +48,31 @@ std::optional<LibraryIndex> AptLibrarySource::load() const {
 }
 
 Result<const LibraryIndex *> AptLibrarySource::index() {
-    if (!index_) index_ = load();
+    if (!index_) index_ = load(source_);
     if (!index_) {
         TRY(store_library_list(TRY(reload_()), source_, request_.platform, apt_cache_));
-        index_ = load();
+        index_ = load(source_);
     }
     if (!index_)
         return fail(ErrorCode::io, "could not read the list of library packages of registry \"" +
                                        registry_ + "\" from the cache");
     return &*index_;
+}
+
+// What the cache has of the others is enough for a remark.
+std::string AptLibrarySource::nowhere(const std::vector<std::string> &packages) {
+    for (const auto &[registry, source] : request_.others) {
+        if (registry == registry_) continue;
+        const std::optional<LibraryIndex> index = load(source);
+        if (!index) continue;
+        for (const std::string &name : packages)
+            if (index->find(name))
+                return "Registry \"" + registry + "\" has package \"" + name +
+                       "\", but libraries come only from the registry of the package that needs "
+                       "them, which is \"" +
+                       registry_ + "\".";
+    }
+    return LibrarySource::nowhere(packages);
 }
 
 Result<std::string> AptLibrarySource::get(const ReceiptLibrary &package) {

@@ -42,9 +42,10 @@ class AptLibrarySource : public LibrarySource {
 
     Result<const LibraryIndex *> index() override;
     Result<std::string> get(const ReceiptLibrary &package) override;
+    std::string nowhere(const std::vector<std::string> &packages) override;
 
    private:
-    std::optional<LibraryIndex> load() const;
+    std::optional<LibraryIndex> load(const std::string &source) const;
 
     std::string registry_, source_;
     const FetchRequest &request_;

@@ -126,6 +126,13 @@ Result<FetchJob> read_fetch(const Json &json) {
     if (!headers.is_object()) return wrong("headers", "must be an object");
     for (const auto &[registry, own] : headers.items())
         job.request.headers[registry] = TRY(read_headers(own));
+    const Json others = json.value("others", Json::object());
+    if (!others.is_object()) return wrong("others", "must be an object");
+    for (const auto &[registry, source] : others.items()) {
+        TRY(check_name("registry", registry));
+        if (!source.is_string()) return wrong("others", "must have strings as values");
+        job.request.others[registry] = source.get<std::string>();
+    }
     const std::string destination = TRY(json_string(json, "destination", ""));
     const auto artifacts = json.find("artifacts");
     if (artifacts == json.end() || !artifacts->is_array() || artifacts->empty())

@@ -65,6 +65,9 @@ struct FetchRequest {
     std::string cache, host;
     std::string staging;     // exists, empty, ours
     std::map<std::string, std::vector<std::string>> headers = {};  // registry to its headers
+    // Other registries of the artifacts' kinds, name to source: to say which of them has what is
+    // missing.
+    std::map<std::string, std::string> others = {};
     std::string server = {};  // path of the server's program, for the libraries that it has loaded; may be empty
 };
 
