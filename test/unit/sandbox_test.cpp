@@ -497,6 +497,7 @@ const std::vector<Call> &denied_calls() {
         {"leaving the group", [] { return ::setpgid(0, 0); }},
         // what belongs to files
         {"chmod", [] { return ::syscall(SYS_fchmodat, AT_FDCWD, "/", 0755); }},
+        {"link", [] { return ::syscall(SYS_linkat, AT_FDCWD, "/no-such", AT_FDCWD, "/neither", 0); }},
         {"fchmodat2", [] { return ::syscall(number_of_call(452), AT_FDCWD, "", 0755, 0); }, ENOSYS},
         {"fchown", [] { return ::fchown(no_descriptor, 0, 0); }},
         {"fchownat", [] { return ::fchownat(AT_FDCWD, "", 0, 0, 0); }},
