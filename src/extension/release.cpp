@@ -21,7 +21,9 @@ namespace {
 // verified after unpacking. Of a registry whose signed lists have expired nothing is taken.
 constexpr const char *candidates_query = R"(
 SELECT c.rank, c.priority, c.size, c.registry, c.kind, c.source, c.package, c.version, c.repository, c.url, c.sha256, c.signer, c.depends, c.recommends, c.breaks,
-       pg_catalog.translate(c.name, '-', '_') OPERATOR(pg_catalog.=) ANY (pgx.usual_names($1))
+       CASE WHEN pg_catalog.translate(c.name, '-', '_') OPERATOR(pg_catalog.=) ANY (pgx.usual_names($1)) THEN 2
+            WHEN pg_catalog.starts_with($1, pg_catalog.translate(c.name, '-', '_') OPERATOR(pg_catalog.||) '_') THEN 1
+            ELSE 0 END
   FROM (SELECT CASE WHEN r.extensions OPERATOR(pg_catalog.@>) ARRAY[$1]
                       OR (r.extensions IS NULL AND EXISTS
                              (SELECT FROM pgx.releases AS known
@@ -43,7 +45,7 @@ SELECT c.rank, c.priority, c.size, c.registry, c.kind, c.source, c.package, c.ve
           pgx.is_prerelease(c.version), pgx.version_key(c.version) DESC, c.registry, c.package, c.repository)";
 
 constexpr const char *releases_query = R"(
-SELECT 0, g.priority, r.size, r.registry, g.kind, g.source, r.package, r.version, r.repository, r.url, r.sha256, r.signer, r.depends, r.recommends, r.breaks, false
+SELECT 0, g.priority, r.size, r.registry, g.kind, g.source, r.package, r.version, r.repository, r.url, r.sha256, r.signer, r.depends, r.recommends, r.breaks, 0
   FROM pgx.releases AS r
   JOIN pgx.registries AS g ON g.name OPERATOR(pg_catalog.=) r.registry AND g.enabled
        AND (g.expires_at IS NULL OR g.expires_at OPERATOR(pg_catalog.>=) pg_catalog.now())
@@ -60,7 +62,7 @@ Release release_from_row(const pg::Row &row) {
                                     &release.url,      &release.sha256,     &release.signer,
                                     &release.depends,  &release.recommends, &release.breaks};
     for (std::size_t i = 0; i < std::size(members); i++) *members[i] = row[i + 3].value_or("");
-    release.is_usual = row[std::size(members) + 3] == "t";
+    release.likeness = std::stoi(*row[std::size(members) + 3]);
     release.is_guess = release.rank == 4;
     release.is_claim = release.rank == 1 && release.kind != "apt";
     return release;

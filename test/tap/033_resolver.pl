@@ -155,6 +155,9 @@ subtest 'a disk that is full between the third and the fourth of five' => sub {
 };
 
 subtest 'names as people write them' => sub {
+    # its repositories have no list of contents, which cannot be read again
+    unlike($server->messages(q{DO $$ BEGIN PERFORM pgx.plan('nobody_has_it'); EXCEPTION WHEN undefined_object THEN RAISE NOTICE 'unknown'; END $$}),
+        qr/package contents of registry/, 'a name that nobody has is not looked for where there is nothing to look into');
     is($server->sql(q{SELECT version FROM pgx.versions('choices:sweet')}), "2.0-1\n1.0-1", 'versions() of one registry');
     is($server->sql(q{SELECT version FROM pgx.versions('choices:sweet@1.0')}), '1.0-1', 'and of one version');
     is($server->sql(q{SELECT version FROM pgx.versions('nobody:sweet')}), '', 'or none');

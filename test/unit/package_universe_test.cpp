@@ -4,12 +4,16 @@
 //     registry debian                        registries, with "priority N" behind the name (500)
 //         a 2.0; depends: b (>= 2) | c       releases; the parts after the version are optional:
 //             depends, recommends, breaks    as in Packages
-//             holds: x, y                    extensions, as the registry tells (default: the
-//             package's name) hides: z                       extensions that it does not tell
-//             requires: e                    what these require, known after a look into the
-//             package uses: l, ships: l              libraries that scripts name, that the package
-//             brings; usual                      it is called as packages with its extension are
-//             unfit: why                        what is wrong with it, seen after a look into it
+//             holds: x, y                    extensions, as the registry tells
+//                                            (default: the name of the package)
+//             hides: z                       extensions that it does not tell
+//             requires: e                    what these require,
+//                                            known after a look into the package
+//             uses: l                        libraries that scripts name
+//             ships: l                       libraries in the package
+//             usual                          it is called as those with its extension are
+//             alike                          or nearly so
+//             unfit: why                     what is wrong with it, seen after a look into it
 //     installed
 //         b 1.0 from debian; pinned          also depends, recommends, breaks and uses; "from" a
 //                                            registry
@@ -138,7 +142,7 @@ void Case::add_release(const std::string &registry, const std::string &line) {
     release.uses = split(parts["uses"], ',');
     release.ships = split(parts["ships"], ',');
     release.unfit = parts["unfit"];
-    release.is_usual = parts.contains("usual");
+    release.likeness = parts.contains("usual") ? 2 : parts.contains("alike") ? 1 : 0;
     listed.push_back(std::move(release));
 }
 

@@ -10,13 +10,17 @@ namespace pgx {
 
 Result<std::vector<Offer>> meant_offers(const std::string &name, const std::vector<Offer> &offers) {
     std::vector<Offer> meant;
-    std::map<std::string, std::set<std::string>> usual;  // by registry
+    std::map<std::string, int> best;                     // likeness by registry
+    std::map<std::string, std::set<std::string>> usual;  // packages of that likeness
     for (const Offer &offer : offers) {
         if (offer.rank != offers.front().rank || offer.priority != offers.front().priority)
             continue;
         meant.push_back(offer);
-        if (offer.is_usual) usual[offer.registry].insert(offer.package);
+        best[offer.registry] = std::max(best[offer.registry], offer.likeness);
     }
+    for (const Offer &offer : meant)
+        if (offer.likeness > 0 && offer.likeness == best[offer.registry])
+            usual[offer.registry].insert(offer.package);
     std::erase_if(meant, [&](const Offer &offer) {
         const auto found = usual.find(offer.registry);
         return found != usual.end() && found->second.size() == 1 &&

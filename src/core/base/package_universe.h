@@ -39,7 +39,9 @@ struct Offer {
     int priority = 0;  // of the registry
     int rank = 0;      // how well it fits the name that was asked for, 1 is best
     std::string depends, recommends, breaks;
-    bool is_usual = false;  // the package is called as those with an extension of that name are
+    // How much the package is called like the extension that was asked for: 2, as those with it
+    // usually are; 1, its name is the beginning of the extension's; 0, not at all.
+    int likeness = 0;
 
     std::string origin() const { return registry + ": " + package + " " + version; }
 };
