@@ -1,7 +1,6 @@
 #include "core/registry/apt_libraries.h"
 
 #include "core/registry/archive.h"
-#include "core/registry/artifact_cache.h"
 #include "core/registry/deb822.h"
 
 namespace pgx {
@@ -84,8 +83,8 @@ Result<std::string> AptLibrarySource::get(const ReceiptLibrary &package) {
     artifact.sha256 = package.sha256;
     artifact.signer = package.signer;
     artifact.size = package.size;
-    TRY(cache_artifacts({artifact}, request_.cache, now_, fs_, get_));
-    return cached_artifact(request_.cache, artifact);
+    TRY(files_.provide({artifact}, get_));
+    return files_.path(artifact);
 }
 
 Result<std::string> depends_of_deb(FileSystem &fs, const std::string &deb_path) {

@@ -14,6 +14,7 @@
 #include "core/registry/apt_cache.h"
 #include "core/registry/apt_host.h"
 #include "core/registry/apt_listing.h"
+#include "core/registry/artifact_cache.h"
 #include "core/registry/registry.h"
 
 namespace pgx {
@@ -26,17 +27,16 @@ class AptLibrarySource : public LibrarySource {
    public:
     // Loads the listings of the source anew, which also fills the cache.
     using Reload = std::function<Result<std::vector<AptListing>>()>;
-    using Get = std::function<Result<void>(const std::vector<Download> &)>;
 
-    // `cache` is the directory that FetchRequest names; `get` downloads.
+    // What is downloaded comes into `files` by `get`.
     AptLibrarySource(std::string registry, std::string source, const FetchRequest &request,
-                     std::int64_t now, AptCache &apt_cache, FileSystem &fs, Get get, Reload reload)
+                     AptCache &apt_cache, ArtifactFiles &files, ArtifactFiles::Get get,
+                     Reload reload)
         : registry_(std::move(registry)),
           source_(std::move(source)),
           request_(request),
-          now_(now),
           apt_cache_(apt_cache),
-          fs_(fs),
+          files_(files),
           get_(std::move(get)),
           reload_(std::move(reload)) {}
 
@@ -49,10 +49,9 @@ class AptLibrarySource : public LibrarySource {
 
     std::string registry_, source_;
     const FetchRequest &request_;
-    std::int64_t now_;
     AptCache &apt_cache_;
-    FileSystem &fs_;
-    Get get_;
+    ArtifactFiles &files_;
+    ArtifactFiles::Get get_;
     Reload reload_;
     std::optional<LibraryIndex> index_;
 };

@@ -160,14 +160,15 @@ Result<std::vector<Receipt>> AptRegistry::fetch(const FetchRequest &request, Rep
         TRY(download_from(host_, config, downloads, fs_, reporter, traffic));
         return {};
     };
-    TRY(cache_artifacts(request.artifacts, request.cache, host_.now(), fs_, get));
+    ArtifactFiles files(request.cache, artifact_directory(request.staging), host_.now(), fs_);
+    TRY(files.provide(request.artifacts, get));
 
     std::optional<HostLibraries> host;
     // No package has such a name.
     const std::string scratch = join_path(request.staging, ".libraries");
     std::vector<Receipt> receipts;
     for (const Artifact &artifact : request.artifacts) {
-        const std::string deb = cached_artifact(request.cache, artifact);
+        const std::string deb = files.path(artifact);
         const std::string directory = join_path(request.staging, artifact.package);
         Receipt receipt =
             TRY(unpack_deb(deb, artifact, request.platform, directory, fs_, reporter));
@@ -189,8 +190,8 @@ Result<std::vector<Receipt>> AptRegistry::fetch(const FetchRequest &request, Rep
             suites = TRY(load_suites(sources.sources, refresh.source.empty(), context));
             return load_listings(suites, refresh.platform, false, context);
         };
-        AptLibrarySource source(artifact.registry, artifact.source, request, host_.now(), cache, fs_,
-                                get, reload);
+        AptLibrarySource source(artifact.registry, artifact.source, request, cache, files, get,
+                                reload);
         PackageOnDisk package{directory, deb, [&] { return depends_of_deb(fs_, deb); },
                               artifact.libraries.value_or(std::vector<ReceiptLibrary>{}),
                               artifact.libraries.has_value()};

@@ -160,12 +160,12 @@ Result<std::vector<Part>> parts_of(const tuf::Listing &listing, const std::strin
 }
 
 // Unpacks a bundle, and finds out before anything is installed whether this host has what it needs.
-Result<Receipt> unpack_for_host(const Artifact &artifact, const FetchRequest &request,
-                                std::optional<HostLibraries> &host, FileSystem &fs,
-                                Reporter &reporter) {
+Result<Receipt> unpack_for_host(const std::string &bundle, const Artifact &artifact,
+                                const FetchRequest &request, std::optional<HostLibraries> &host,
+                                FileSystem &fs, Reporter &reporter) {
     const std::string directory = join_path(request.staging, artifact.package);
-    Receipt receipt = TRY(unpack_bundle(cached_artifact(request.cache, artifact), artifact,
-                                        request.platform, directory, fs, reporter));
+    Receipt receipt =
+        TRY(unpack_bundle(bundle, artifact, request.platform, directory, fs, reporter));
     if (receipt.modules.empty()) return receipt;
     if (!host) host = HostLibraries::of_this_host(request.server);
     // A bundle brings its libraries along in itself; there is nowhere else to look.
@@ -278,27 +278,27 @@ Result<RefreshResult> PgxRegistry::refresh(const RefreshRequest &request, Report
 }
 
 Result<std::vector<Receipt>> PgxRegistry::fetch(const FetchRequest &request, Reporter &reporter) {
-    TRY(cache_artifacts(
-        request.artifacts, request.cache, host_.now(), fs_,
-        [&](const std::vector<Download> &wanted) -> Result<void> {
-            std::vector<Download> downloads = wanted;
-            for (Download &one : downloads)
-                for (const Artifact &artifact : request.artifacts)
-                    if (artifact.url == one.url)
-                        if (const auto own = request.headers.find(artifact.registry);
-                            own != request.headers.end() &&
-                            one.url.starts_with(below(artifact.source, "")))
-                            one.headers = own->second;
-            TRY(download(downloads, fetch_options(host_, AptConfig(), downloads[0].url), fs_,
-                         reporter));
-            return {};
-        }));
+    ArtifactFiles files(request.cache, artifact_directory(request.staging), host_.now(), fs_);
+    TRY(files.provide(request.artifacts, [&](const std::vector<Download> &wanted) -> Result<void> {
+        std::vector<Download> downloads = wanted;
+        for (Download &one : downloads)
+            for (const Artifact &artifact : request.artifacts)
+                if (artifact.url == one.url)
+                    if (const auto own = request.headers.find(artifact.registry);
+                        own != request.headers.end() &&
+                        one.url.starts_with(below(artifact.source, "")))
+                        one.headers = own->second;
+        TRY(download(downloads, fetch_options(host_, AptConfig(), downloads[0].url), fs_,
+                     reporter));
+        return {};
+    }));
     std::optional<HostLibraries> host;
     std::vector<Receipt> receipts;
     for (const Artifact &artifact : request.artifacts) {
         Artifact expected = artifact;
         expected.file = artifact.url.substr(artifact.url.rfind('/') + 1);
-        receipts.push_back(TRY(unpack_for_host(expected, request, host, fs_, reporter)));
+        receipts.push_back(
+            TRY(unpack_for_host(files.path(artifact), expected, request, host, fs_, reporter)));
     }
     return receipts;
 }
@@ -310,15 +310,16 @@ Result<RefreshResult> BundleRegistry::refresh(const RefreshRequest &request, Rep
 
 Result<std::vector<Receipt>> BundleRegistry::fetch(const FetchRequest &request,
                                                    Reporter &reporter) {
-    TRY(cache_artifacts(request.artifacts, request.cache, host_.now(), fs_,
-                        [](const std::vector<Download> &missing) -> Result<void> {
-                            return fail(ErrorCode::io, "the bundle of package \"" +
-                                                           missing[0].item + "\" is not there");
-                        }));
+    ArtifactFiles files(request.cache, artifact_directory(request.staging), host_.now(), fs_);
+    TRY(files.provide(request.artifacts, [](const std::vector<Download> &missing) -> Result<void> {
+        return fail(ErrorCode::io,
+                    "the bundle of package \"" + missing[0].item + "\" is not there");
+    }));
     std::optional<HostLibraries> host;
     std::vector<Receipt> receipts;
     for (const Artifact &artifact : request.artifacts)
-        receipts.push_back(TRY(unpack_for_host(artifact, request, host, fs_, reporter)));
+        receipts.push_back(
+            TRY(unpack_for_host(files.path(artifact), artifact, request, host, fs_, reporter)));
     return receipts;
 }
 
