@@ -13,7 +13,9 @@
 
 #include "core/base/json.h"
 #include "core/registry/apt_cache.h"
+#include "core/registry/pgx_registry.h"
 #include "core/registry/subprocess.h"
+#include "core/tuf/transport.h"
 #include "temporary_directory.h"
 
 namespace pgx {
@@ -144,12 +146,14 @@ TEST_F(JobRules, ARecordInTheCacheWidensNothing) {
     EXPECT_EQ(*names, std::vector<std::string>{"apt-config-1"});
 }
 
-// What is kept of apt-config's answer is kept while only the host's own configuration has been read.
+// What is kept of apt-config's answer is kept while only the host's own configuration has been
+// read.
 TEST_F(JobRules, TheRecordOfTheHostIsWrittenBeforehandOnly) {
     for (const char *operation : {"refresh", "fetch"}) {
-        Json request = operation == std::string("refresh")
-                           ? refresh("apt", "deb http://example.org/debian x main")
-                           : fetch("apt", "deb http://example.org/debian x main", "http://example.org/a.deb");
+        Json request =
+            operation == std::string("refresh")
+                ? refresh("apt", "deb http://example.org/debian x main")
+                : fetch("apt", "deb http://example.org/debian x main", "http://example.org/a.deb");
         request["host"] = "/var/lib/host";
         const Job parsed = job(request);
         EXPECT_EQ(host_records(parsed), "/var/lib/host");
@@ -160,6 +164,68 @@ TEST_F(JobRules, TheRecordOfTheHostIsWrittenBeforehandOnly) {
         request["host"] = "../host";
         EXPECT_FALSE(read_job(request));
     }
+}
+
+// Trust of other registries is out of reach of what this one sends.
+TEST_F(JobRules, TrustIsWrittenByItsOwnRegistryOnly) {
+    const std::string trust = directory / "trust";
+    ASSERT_EQ(::mkdir(trust.c_str(), 0700), 0);
+    Json request = refresh("pgx", "https://example.org/registry");
+    request["trust"] = trust;
+    request["registry"]["root"] = "sha256:" + std::string(64, 'a');
+    const Job parsed = job(request);
+    EXPECT_EQ(std::ranges::count(first_rules(parsed).writable, trust), 1);
+    const SandboxRules after = rules(parsed, host, real_file_system());
+    const std::string own = trust_directory(std::get<RefreshJob>(parsed).request).value();
+    EXPECT_TRUE(own.starts_with(trust + "/1-aaa"));
+    EXPECT_EQ(after.writable, (std::vector<std::string>{directory / "cache", own}));
+    EXPECT_TRUE(real_file_system().info(own).value());
+    EXPECT_FALSE(reads(after, trust));
+    // By the address and by the fingerprint.
+    Json mirror = request;
+    mirror["registry"]["source"] = "https://mirror.example.org/registry";
+    const SandboxRules of_mirror = rules_for(mirror);
+    ASSERT_EQ(of_mirror.writable.size(), 2U);
+    EXPECT_NE(of_mirror.writable[1], own);
+
+    request["registry"]["root"] = "none";
+    EXPECT_EQ(rules_for(request).writable, std::vector<std::string>{directory / "cache"});
+    for (const char *kind : {"apt", "bundle"}) {
+        request["registry"]["kind"] = kind;
+        EXPECT_EQ(std::ranges::count(first_rules(job(request)).writable, trust), 0) << kind;
+        EXPECT_EQ(rules_for(request).writable, std::vector<std::string>{directory / "cache"});
+    }
+}
+
+TEST_F(JobRules, TrustHoldsFromInside) {
+    if (landlock_abi() == 0) GTEST_SKIP() << "this kernel has no Landlock, so nothing is denied";
+    directory.put("trust/other/roots/1.json", "of another registry");
+    const std::string trust = directory / "trust";
+    Json request = refresh("pgx", "https://example.org/registry");
+    request["trust"] = trust;
+    request["registry"]["root"] = "sha256:" + std::string(64, 'a');
+    const Job parsed = job(request);
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+        FileSystem &fs = real_file_system();
+        const auto first = enter_sandbox(first_rules(parsed), system_calls(parsed));
+        const auto second = narrow_sandbox(rules(parsed, host, fs));
+        if (!first || !second) ::_exit(1);
+        const std::string own = trust_directory(std::get<RefreshJob>(parsed).request).value();
+        tuf::DirectoryStore store(fs, own), other(fs, trust + "/other");
+        if (!store.save("timestamp", "x") || !store.save_root(1, "x")) ::_exit(2);
+        if (store.load_root(1).value_or("") != "x") ::_exit(3);
+        if (other.save("timestamp", "x") || other.save_root(1, "x")) ::_exit(4);
+        if (other.load_root(1)) ::_exit(5);
+        if (fs.unlink(trust + "/other/roots/1.json")) ::_exit(6);
+        if (fs.rename(own, trust + "/renamed")) ::_exit(7);
+        if (fs.make_directory(trust + "/new", 0700)) ::_exit(8);
+        ::_exit(0);
+    }
+    int status = -1;
+    ::waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0) << "exit status " << WEXITSTATUS(status);
 }
 
 // It is asked once, and cannot be started any more.

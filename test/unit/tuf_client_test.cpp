@@ -187,6 +187,83 @@ TEST(TufClientRoot, RotationsOfKeysAndThresholds) {
     }
 }
 
+// --- trust that is taken up again
+
+TEST_F(TufClient, ResumesFromTheFingerprintThroughAllRoots) {
+    const Fingerprint first = fingerprint_of_root(file("1.root.json")).value();
+    const auto resumed = [&](const Fingerprint &fingerprint) {
+        return Client::resume(user_.transport, user_.store, fingerprint, test_now(), user_.options);
+    };
+    for (unsigned key : {21U, 22U, 23U})
+        repository_.next_root([&] {
+            repository_.root.roles["root"] = role_of({key});
+            repository_.signers["root"] = {key - 1, key};
+            if (key == 21) repository_.signers["root"] = {1, key};
+        });
+    ASSERT_EQ(user_.refresh(), "");
+    user_.transport.log.clear();
+    auto client = resumed(first);
+    ASSERT_TRUE(client) << client.error().message;
+    ASSERT_TRUE(*client);
+    EXPECT_EQ((*client)->trusted().root().version, 4u);
+    EXPECT_TRUE(user_.transport.log.empty());
+    EXPECT_TRUE((*client)->refresh());
+    // Another beginning is another registry, as far as the store is concerned.
+    const Fingerprint third = fingerprint_of_root(file("3.root.json")).value();
+    EXPECT_EQ((*resumed(third).value()).trusted().root().version, 4u);
+    EXPECT_FALSE(resumed({9, std::string(64, 'a')}).value());
+    // Each root is needed: without one, those behind it are asked for again.
+    MemoryStore gap;
+    for (const std::uint64_t version : {1U, 2U, 4U})
+        ASSERT_TRUE(gap.save_root(version, file(std::to_string(version) + ".root.json")));
+    EXPECT_EQ(Client::resume(user_.transport, gap, first, test_now(), user_.options)
+                  .value()
+                  ->trusted()
+                  .root()
+                  .version,
+              2u);
+}
+
+// Whoever could write to the store gives it roots of his own.
+TEST_F(TufClient, KeptRootsThatDoNotFollowFromTheFingerprintAreRefused) {
+    const Fingerprint fingerprint = fingerprint_of_root(file("1.root.json")).value();
+    repository_.next_root();
+    ASSERT_EQ(user_.refresh(), "");
+    TufRepository other;
+    other.signers["root"] = {31};
+    other.root.roles["root"] = role_of({31});
+    other.publish_root();
+    other.next_root();
+    const std::string &first = other.files.at("metadata/1.root.json"),
+                      &second = other.files.at("metadata/2.root.json");
+    struct {
+        std::uint64_t version;
+        std::string bytes;
+        ErrorCode code;
+    } const cases[] = {
+        {1, first, ErrorCode::digest_mismatch},
+        {1, "", ErrorCode::digest_mismatch},
+        {1, file("2.root.json"), ErrorCode::digest_mismatch},
+        {2, second, ErrorCode::signature_invalid},
+        {2, first, ErrorCode::signature_invalid},
+        {2, file("1.root.json"), ErrorCode::registry_malformed},
+        {2, "{}", ErrorCode::registry_malformed},
+        {3, second, ErrorCode::signature_invalid},
+        {3, file("2.root.json"), ErrorCode::registry_malformed},
+    };
+    for (const auto &one : cases) {
+        MemoryStore store = user_.store;
+        ASSERT_TRUE(store.save_root(one.version, one.bytes));
+        // What it says of its own end is not asked.
+        ASSERT_TRUE(store.save("root", second));
+        const auto client =
+            Client::resume(user_.transport, store, fingerprint, test_now(), user_.options);
+        ASSERT_FALSE(client) << one.version << one.bytes;
+        EXPECT_EQ(client.error().code, one.code) << one.version << client.error().message;
+        EXPECT_NE(client.error().message.find("kept root metadata"), std::string::npos);
+    }
+}
+
 TEST_F(TufClient, RootVersionsAreCountedOneByOne) {
     ASSERT_EQ(user_.refresh(), "");
     // version 3 in the place of 2, and the old version in the place of the next

@@ -31,6 +31,28 @@ TEST(TufStore, DirectoryKeepsRolesUnderEncodedNames) {
     EXPECT_FALSE(nowhere.save("root", "x"));
 }
 
+// No role's file is taken for a root: a registry may delegate to a role of any name.
+TEST(TufStore, RootsAreKeptApartFromRoles) {
+    const TemporaryDirectory directory;
+    DirectoryStore on_disk(real_file_system(), directory.path());
+    MemoryStore in_memory;
+    for (Store *store : {static_cast<Store *>(&on_disk), static_cast<Store *>(&in_memory)}) {
+        EXPECT_FALSE(store->load_root(1).value());
+        ASSERT_TRUE(store->save_root(1, "first"));
+        ASSERT_TRUE(store->save_root(12, "twelfth"));
+        for (const char *role : {"1", "roots", "roots/1", "1.root", "root"}) {
+            ASSERT_TRUE(store->save(role, "a role"));
+            ASSERT_TRUE(store->remove(role));
+        }
+        EXPECT_EQ(store->load_root(1).value(), "first");
+        EXPECT_EQ(store->load_root(12).value(), "twelfth");
+        EXPECT_FALSE(store->load_root(2).value());
+    }
+    EXPECT_EQ(directory.get("roots/1.json"), "first");
+    DirectoryStore again(real_file_system(), directory.path());
+    EXPECT_EQ(again.load_root(12).value(), "twelfth");
+}
+
 TEST(TufStore, Memory) {
     MemoryStore store;
     EXPECT_FALSE(store.load("root").value());

@@ -280,10 +280,7 @@ std::string host_records(const Job &job) {
 }
 
 std::vector<std::string> writable_directories(const Job &job) {
-    if (const auto *refresh = std::get_if<RefreshJob>(&job)) {
-        if (refresh->request.trust.empty()) return {refresh->request.cache};
-        return {refresh->request.cache, refresh->request.trust};
-    }
+    if (const auto *refresh = std::get_if<RefreshJob>(&job)) return {refresh->request.cache};
     if (const auto *fetch = std::get_if<FetchJob>(&job))
         return {fetch->request.cache, fetch->request.staging};
     if (const auto *pack = std::get_if<PackSqlJob>(&job)) return {parent_path(pack->path)};

@@ -44,7 +44,8 @@ using Job = std::variant<RefreshJob, FetchJob, DescribeBundleJob, PackSqlJob, Re
 // describes.
 Result<Job> read_job(const Json &request);
 
-// The directories that this job writes to, such as the cache and staging.
+// The directories that this job writes to, such as the cache and staging; not where a registry's
+// trust is kept (job_rules.h).
 std::vector<std::string> writable_directories(const Job &job);
 
 // Where it keeps what it finds out about this host, before anything else; empty: nowhere.

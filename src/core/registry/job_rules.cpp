@@ -11,6 +11,7 @@
 #include "core/registry/address.h"
 #include "core/registry/apt_sources.h"
 #include "core/registry/deb822.h"
+#include "core/registry/pgx_registry.h"
 #include "core/registry/signature.h"
 #include "core/registry/subprocess.h"
 
@@ -190,6 +191,21 @@ void add_linker_directories(const std::string &path, FileSystem &fs, std::size_t
     }
 }
 
+// Where verified metadata is kept, of all registries; empty: this job has nothing to do with it.
+std::string all_trust(const Job &job) {
+    const auto *refresh = std::get_if<RefreshJob>(&job);
+    return refresh != nullptr && refresh->kind == "pgx" ? refresh->request.trust : "";
+}
+
+// That of the job's registry, made if it is missing. Without a fingerprint it has none, and with
+// neither the job will say so.
+std::optional<std::string> make_own_trust(const Job &job, FileSystem &fs) {
+    if (all_trust(job).empty()) return std::nullopt;
+    const Result<std::string> own = trust_directory(std::get<RefreshJob>(job).request);
+    if (!own || !fs.make_directories(*own, 0700)) return std::nullopt;
+    return *own;
+}
+
 bool is_trial(const Job &job) { return std::holds_alternative<PreloadTrialJob>(job); }
 
 }  // namespace
@@ -205,6 +221,8 @@ SandboxRules first_rules(const Job &job) {
     SandboxRules rules{.writable = writable_directories(job)};
     if (const std::string records = host_records(job); !records.empty())
         rules.writable.push_back(records);
+    // For rules() to make the registry's own directory there.
+    if (const std::string trust = all_trust(job); !trust.empty()) rules.writable.push_back(trust);
     return rules;
 }
 
@@ -216,7 +234,10 @@ SandboxRules rules(const Job &job, AptHost &host, FileSystem &fs) {
     RulesMaker maker(host, fs);
     if (const auto *refresh = std::get_if<RefreshJob>(&job)) add(maker, *refresh);
     if (const auto *fetch = std::get_if<FetchJob>(&job)) add(maker, *fetch);
-    return std::move(maker).finish(writable_directories(job));
+    std::vector<std::string> writable = writable_directories(job);
+    if (std::optional<std::string> trust = make_own_trust(job, fs))
+        writable.push_back(*std::move(trust));
+    return std::move(maker).finish(std::move(writable));
 }
 
 SystemCalls system_calls(const Job &job) {

@@ -23,8 +23,8 @@ namespace pgx {
 SandboxRules first_rules(const Job &job);
 
 // From then on. Reads the configuration, and has apt-config run for it, which is out of reach
-// afterwards: `host` keeps what it said. What cannot be read here is left to the job to complain
-// about.
+// afterwards: `host` keeps what it said. Makes the directory of the registry's trust, because those
+// of others are out of reach then. What cannot be read here is left to the job to complain about.
 SandboxRules rules(const Job &job, AptHost &host, FileSystem &fs);
 
 // The filter of system calls that is right for the job.

@@ -21,14 +21,23 @@ namespace {
 constexpr std::size_t parts_at_once = 32;
 constexpr std::uint64_t bytes_at_once = 16 * 1024 * 1024;
 
-// Begins with what was trusted the last time, or with the root that the fingerprint is of.
+// Begins with the root that the fingerprint is of, and goes on with what was trusted since.
 Result<tuf::Client> open_client(const RefreshRequest &request, tuf::Transport &transport,
                                 tuf::Store &store, const tuf::Fingerprint &fingerprint,
-                                tuf::Time now) {
-    if (TRY(store.load("root"))) {
-        Result<tuf::Client> client = tuf::Client::open(transport, store, now);
-        if (client) return client;
+                                const std::string &directory, tuf::Time now) {
+    Result<std::optional<tuf::Client>> kept =
+        tuf::Client::resume(transport, store, fingerprint, now);
+    if (!kept) {
+        Error error = std::move(kept).error().prefixed(
+            "could not go on with what is trusted of registry \"" + request.registry + "\"");
+        if (error.code != ErrorCode::io && error.code != ErrorCode::permission_denied)
+            error.hint = "Somebody else has written there, or the disk is damaged. Remove \"" +
+                         directory +
+                         "\" and run pgx.refresh() again: trust then begins with the registry's "
+                         "fingerprint.";
+        return fail(std::move(error));
     }
+    if (*kept) return **std::move(kept);
     Result<std::string> root = tuf::fetch_root(transport, fingerprint);
     if (!root && root.error().code == ErrorCode::registry_refused)
         return fail(
@@ -186,18 +195,22 @@ Result<Receipt> unpack_for_host(const std::string &bundle, const Artifact &artif
 
 }  // namespace
 
+// By the source too: a mirror has the same root and may be a little behind, which would be a
+// rollback to whoever has seen the origin.
+Result<std::string> trust_directory(const RefreshRequest &request) {
+    const tuf::Fingerprint fingerprint = TRY(tuf::parse_fingerprint(request.root));
+    return join_path(request.trust, std::to_string(fingerprint.version) + "-" + fingerprint.sha256 +
+                                        "-" + TRY(sha256_of(request.source)).substr(0, 16));
+}
+
 Result<RefreshResult> PgxRegistry::refresh(const RefreshRequest &request, Reporter &reporter) {
     const tuf::Fingerprint fingerprint = TRY(tuf::parse_fingerprint(request.root));
     const tuf::Time now{std::chrono::seconds(host_.now())};
-    // By the source too: a mirror has the same root and may be a little behind, which would be a
-    // rollback to whoever has seen the origin.
-    const std::string trust =
-        join_path(request.trust, std::to_string(fingerprint.version) + "-" + fingerprint.sha256 +
-                                     "-" + TRY(sha256_of(request.source)).substr(0, 16));
+    const std::string trust = TRY(trust_directory(request));
     TRY(fs_.make_directories(trust, 0700));
     tuf::DirectoryStore store(fs_, trust);
     PgxTransport transport(request.source, request.headers, host_, fs_, reporter);
-    tuf::Client client = TRY(open_client(request, transport, store, fingerprint, now));
+    tuf::Client client = TRY(open_client(request, transport, store, fingerprint, trust, now));
     TRY(client.refresh());
 
     const DelegatedNames delegated(*client.trusted().targets("targets"));

@@ -26,8 +26,36 @@ Result<Client> Client::open(Transport &transport, Store &store, Time now, Client
 Result<Client> Client::open(Transport &transport, Store &store, std::string_view root, Time now,
                             ClientOptions options) {
     TrustedMetadata trusted = TRY(TrustedMetadata::open(root, now, options.profile));
+    TRY(store.save_root(trusted.root().version, std::string(root)));
     TRY(store.save("root", std::string(root)));
     return Client(transport, store, options, std::move(trusted));
+}
+
+Result<std::optional<Client>> Client::resume(Transport &transport, Store &store,
+                                             const Fingerprint &fingerprint, Time now,
+                                             ClientOptions options) {
+    const auto first = TRY(store.load_root(fingerprint.version));
+    if (!first) return std::nullopt;
+    const std::string found = TRY(sha256_hex(*first));
+    if (found != fingerprint.sha256)
+        return fail(ErrorCode::digest_mismatch,
+                    "kept root metadata does not have the trusted fingerprint",
+                    "Its fingerprint is " + format_fingerprint({fingerprint.version, found}) +
+                        ", trusted is " + format_fingerprint(fingerprint) + ".");
+    const auto refused = [](std::uint64_t version, Error error) {
+        return fail(
+            std::move(error).prefixed("kept root metadata of version " + std::to_string(version)));
+    };
+    auto trusted = TrustedMetadata::open(*first, now, options.profile);
+    if (!trusted) return refused(fingerprint.version, std::move(trusted).error());
+    while (true) {
+        const std::uint64_t next = trusted->root().version + 1;
+        const auto kept = TRY(store.load_root(next));
+        if (!kept) break;
+        if (auto updated = trusted->update_root(*kept); !updated)
+            return refused(next, std::move(updated).error());
+    }
+    return Client(transport, store, options, *std::move(trusted));
 }
 
 Result<std::string> Client::fetch_one(FileRequest request) {
@@ -70,6 +98,7 @@ Result<void> Client::refresh_root() {
             TRY(store_->remove("timestamp"));
             TRY(store_->remove("snapshot"));
         }
+        TRY(store_->save_root(trusted_.root().version, *root));
         TRY(store_->save("root", *root));
     }
     return trusted_.check_root();

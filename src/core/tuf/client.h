@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/tuf/fingerprint.h"
 #include "core/tuf/transport.h"
 #include "core/tuf/trusted_metadata.h"
 
@@ -66,6 +67,14 @@ class Client {
     // Begins with this root, which the caller trusts, and keeps it.
     static Result<Client> open(Transport &transport, Store &store, std::string_view root, Time now,
                                ClientOptions options = {});
+
+    // Begins with the fingerprint and goes on with the roots in the store: the first has to have
+    // it, and each has to be signed by the one before, as when it was received. nullopt when the
+    // first is not there. digest_mismatch, signature_invalid, registry_malformed: others have
+    // written there; nothing of it is believed.
+    static Result<std::optional<Client>> resume(Transport &transport, Store &store,
+                                                const Fingerprint &fingerprint, Time now,
+                                                ClientOptions options = {});
 
     // Root, timestamp, snapshot, targets. What follows needs it to have succeeded (wrong_state).
     Result<void> refresh();

@@ -40,9 +40,15 @@ class Store {
     virtual Result<void> save(const std::string &role, const std::string &bytes) = 0;
     // Missing is fine.
     virtual Result<void> remove(const std::string &role) = 0;
+    // All root metadata that was ever trusted, by version, so that trust can be followed from its
+    // beginning again (Client::resume). Apart from the roles: delegated ones may have any name. As
+    // it is here, none is kept.
+    virtual Result<std::optional<std::string>> load_root(std::uint64_t version);
+    virtual Result<void> save_root(std::uint64_t version, const std::string &bytes);
 };
 
-// One file for each role in a directory that exists: <encoded role>.json, replaced durably.
+// One file for each role in a directory that exists: <encoded role>.json, replaced durably; and
+// roots/<version>.json.
 class DirectoryStore : public Store {
    public:
     DirectoryStore(FileSystem &fs, std::string directory)
@@ -50,9 +56,13 @@ class DirectoryStore : public Store {
     Result<std::optional<std::string>> load(const std::string &role) override;
     Result<void> save(const std::string &role, const std::string &bytes) override;
     Result<void> remove(const std::string &role) override;
+    Result<std::optional<std::string>> load_root(std::uint64_t version) override;
+    Result<void> save_root(std::uint64_t version, const std::string &bytes) override;
 
    private:
     std::string path(const std::string &role) const;
+    std::string root_path(std::uint64_t version) const;
+    Result<std::optional<std::string>> load_file(const std::string &file);
 
     FileSystem &fs_;
     std::string directory_;
@@ -63,9 +73,12 @@ class MemoryStore : public Store {
     Result<std::optional<std::string>> load(const std::string &role) override;
     Result<void> save(const std::string &role, const std::string &bytes) override;
     Result<void> remove(const std::string &role) override;
+    Result<std::optional<std::string>> load_root(std::uint64_t version) override;
+    Result<void> save_root(std::uint64_t version, const std::string &bytes) override;
 
    private:
     std::map<std::string, std::string> files_;
+    std::map<std::uint64_t, std::string> roots_;
 };
 
 }  // namespace pgx::tuf
