@@ -200,7 +200,8 @@ TEST_F(Sandbox, AllowsEveryChangeInside) {
             findings.allowed("removing", ::unlink((cache + "/renamed").c_str()));
             findings.allowed("making a directory", ::mkdir(fresh.c_str(), 0700));
             findings.allowed("writing below it", try_open(fresh + "/f", O_WRONLY | O_CREAT));
-            findings.allowed("making a pipe", ::mkfifo((cache + "/p").c_str(), 0600));
+            findings.allowed("making a node that is a file",
+                             ::mknod((cache + "/n").c_str(), S_IFREG | 0600, 0));
             findings.allowed("writing to staging", try_open(staging + "/f", O_WRONLY | O_CREAT));
             if (landlock_abi() != 1) {  // the first ABI denied every move between directories
                 findings.allowed("moving within",
@@ -442,6 +443,12 @@ long open_stream(int family, int type, int protocol) {
 // What may be done with a descriptor, whatever it is of.
 constexpr int no_descriptor = -1;
 
+long lock_by(int command) {
+    struct flock lock = {};
+    lock.l_type = F_RDLCK;
+    return ::fcntl(no_descriptor, command, &lock);
+}
+
 // With arguments for which, without the filter, most answer something else than EPERM.
 const std::vector<Call> &denied_calls() {
     static const std::vector<Call> calls{
@@ -519,6 +526,11 @@ const std::vector<Call> &denied_calls() {
         {"name_to_handle_at",
          [] { return ::syscall(SYS_name_to_handle_at, -1, "", nullptr, nullptr, 0); }},
         {"a lock on a file", [] { return ::flock(no_descriptor, LOCK_SH); }},
+        {"a lock on a part of a file", [] { return lock_by(F_SETLK); }},
+        {"waiting for a lock on a part of a file", [] { return lock_by(F_SETLKW); }},
+        {"a lock of a descriptor", [] { return lock_by(F_OFD_SETLK); }},
+        {"waiting for a lock of a descriptor", [] { return lock_by(F_OFD_SETLKW); }},
+        {"openat2", [] { return ::syscall(number_of_call(437), -1, "", nullptr, 0); }, ENOSYS},
         {"a lease", [] { return ::fcntl(no_descriptor, F_SETLEASE, F_RDLCK); }},
         {"being told of changes", [] { return ::fcntl(no_descriptor, F_NOTIFY, DN_ACCESS); }},
         {"signals by a file", [] { return ::fcntl(no_descriptor, F_SETOWN, ::getppid()); }},
@@ -627,6 +639,69 @@ TEST_F(Sandbox, AllowsTheSystemCallsOfDownloads) {
                   ::waitpid(child, nullptr, 0);
               }),
               "");
+}
+
+// Calls that create something, in every kind of sandbox: by the right to make files, only plain
+// ones with no more than ordinary modes.
+TEST_F(Sandbox, CreatesNothingWithSpecialModes) {
+    if (!has_seccomp()) GTEST_SKIP() << "this kernel has no seccomp";
+    const std::string path = cache + "/new";
+    const char *name = path.c_str();
+    const auto remove = [&](long answer) {
+        const int error = errno;
+        if (answer > 2) ::close(static_cast<int>(answer));
+        ::unlink(name);
+        ::rmdir(name);
+        errno = error;
+        return answer;
+    };
+    constexpr int create = O_WRONLY | O_CREAT, unnamed = O_WRONLY | O_TMPFILE;
+    struct {
+        const char *name;
+        std::function<long(unsigned mode)> make;
+    } const calls[] = {
+        {"openat",
+         [&](unsigned mode) { return ::syscall(SYS_openat, AT_FDCWD, name, create, mode); }},
+        {"an unnamed file",
+         [&](unsigned mode) {
+             return ::syscall(SYS_openat, AT_FDCWD, cache.c_str(), unnamed, mode);
+         }},
+        {"mkdirat", [&](unsigned mode) { return ::syscall(SYS_mkdirat, AT_FDCWD, name, mode); }},
+        {"mknodat",
+         [&](unsigned mode) { return ::syscall(SYS_mknodat, AT_FDCWD, name, S_IFREG | mode, 0); }},
+#ifdef SYS_open
+        {"open", [&](unsigned mode) { return ::syscall(SYS_open, name, create, mode); }},
+        {"creat", [&](unsigned mode) { return ::syscall(SYS_creat, name, mode); }},
+        {"mkdir", [&](unsigned mode) { return ::syscall(SYS_mkdir, name, mode); }},
+        {"mknod", [&](unsigned mode) { return ::syscall(SYS_mknod, name, S_IFREG | mode, 0); }},
+#endif
+    };
+    for (const SystemCalls kind : {SystemCalls::helper, SystemCalls::server, SystemCalls::offline})
+        EXPECT_EQ(in_child([&](const Findings &findings) {
+                      const auto report = enter_sandbox({.writable = {cache}}, kind);
+                      if (!report) return findings.wrong(report.error().message);
+                      for (const auto &call : calls) {
+                          const std::string what = call.name;
+                          findings.allowed(what, remove(call.make(0600)));
+                          for (const unsigned bits : {04000U, 02000U, 01000U, 06000U, 07000U})
+                              findings.denied(what + " with " + std::to_string(bits),
+                                              remove(call.make(bits | 0755)));
+                      }
+                      for (const unsigned type : {S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK}) {
+                          findings.denied(
+                              "mknodat of type " + std::to_string(type),
+                              remove(::syscall(SYS_mknodat, AT_FDCWD, name, type | 0600, 0)));
+#ifdef SYS_mknod
+                          findings.denied("mknod of type " + std::to_string(type),
+                                          remove(::syscall(SYS_mknod, name, type | 0600, 0)));
+#endif
+                      }
+                      // What creates nothing has no mode, whatever the register says.
+                      findings.allowed(
+                          "opening", remove(::syscall(SYS_openat, AT_FDCWD,
+                                                      (cache + "/file").c_str(), O_RDONLY, 07777)));
+                  }),
+                  "");
 }
 
 // By files that are there, and belong to whoever tries.
@@ -774,6 +849,9 @@ TEST_F(Sandbox, AServerOnTrialHasItsSharedMemory) {
                                    ::syscall(SYS_memfd_create, "x", MFD_CLOEXEC));
                   const int file = ::open((cache + "/file").c_str(), O_RDONLY | O_CLOEXEC);
                   findings.allowed("a lock on a file", ::flock(file, LOCK_SH));
+                  struct flock part = {};
+                  part.l_type = F_RDLCK;
+                  findings.allowed("a lock on a part of it", ::fcntl(file, F_SETLK, &part));
                   ::getrlimit(RLIMIT_AS, &space);
                   if (space.rlim_cur != before.rlim_cur) findings.wrong("address space is limited");
                   findings.denied("MPTCP", open_stream(AF_INET, SOCK_STREAM, 262));

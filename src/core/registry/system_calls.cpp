@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <termios.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -83,10 +85,40 @@ constexpr std::array not_for_programs{"fchmod", "socketpair", "socket"};
 constexpr std::uint32_t modes_of_downloads[] = {0600, 0644, 0700, 0755};
 constexpr std::uint32_t modes_of_trials[] = {0700};
 
+// What creates a file or directory, and where its mode is among the arguments; `flags`: where it
+// says that it does create one, without which the mode means nothing. Some architectures have only
+// those with "at".
+struct Creating {
+    unsigned call, mode;
+    std::optional<unsigned> flags = std::nullopt;
+};
+constexpr Creating creating[] = {
+#ifdef SYS_open
+    {SYS_open, 2, 1},
+#endif
+#ifdef SYS_creat
+    {SYS_creat, 1},
+#endif
+#ifdef SYS_mkdir
+    {SYS_mkdir, 1},
+#endif
+#ifdef SYS_mknod
+    {SYS_mknod, 1},
+#endif
+    {SYS_openat, 3, 2}, {SYS_mkdirat, 2}, {SYS_mknodat, 2},
+};
+constexpr std::uint32_t flags_of_creating = O_CREAT | (O_TMPFILE & ~O_DIRECTORY);
+// Files that run with their owner's rights, and directories as /tmp is one.
+constexpr std::uint32_t special_modes = S_ISUID | S_ISGID | S_ISVTX;
+// Of mknod(): files, and neither devices nor pipes nor sockets.
+constexpr std::uint32_t types_of_nodes[] = {0, S_IFREG};
+
 // Libraries try these and do without. clone3's flags are behind a pointer, where no filter sees
 // them; the C library then uses clone.
 constexpr std::array tried_and_done_without{"clone3", "io_uring_setup", "io_uring_enter",
-                                            "io_uring_register"};
+                                            "io_uring_register",
+                                            // the mode of what it creates lies in memory
+                                            "openat2"};
 
 // Names of a process, with the position of its number: 0 is the caller.
 constexpr std::pair<const char *, unsigned> about_a_process[] = {
@@ -113,6 +145,10 @@ constexpr unsigned first_new_call = SYS_io_uring_setup - 425 + 451,
 // Of the hundreds that a file system or a device may have; many change what Landlock does not see.
 constexpr std::uint32_t allowed_requests[] = {FIONBIO, FIONREAD,   FIOCLEX,      FIONCLEX,
                                               TCGETS,  TIOCGWINSZ, SIOCGIFINDEX, SIOCGIFNAME};
+
+// Locks, which could stop whoever waits for one. The last two are those without 64 bit offsets,
+// where F_SETLK is with them.
+constexpr std::array locks_of_files{F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW, 6, 7};
 
 // Being told of other's doings with a file, and stopping them; signals by way of a file.
 constexpr std::array denied_file_commands{F_SETLEASE, F_NOTIFY, F_SETOWN, F_SETOWN_EX, F_SETSIG};
@@ -163,6 +199,22 @@ class FilterMaker {
         first_.push_back({BPF_ALU | BPF_AND | BPF_K, 0, 0, mask});
         for (std::uint8_t i = 0; i < count; ++i)
             jump(BPF_JEQ, values[i], static_cast<std::uint8_t>(count - i), 0);
+        answer(EPERM);
+    }
+    struct Bits {
+        unsigned position;
+        std::uint32_t bits;
+    };
+    // Denies the call when its argument has any of these bits, and `when` has any of its own.
+    void deny_bits(unsigned call, Bits denied, std::optional<Bits> when = {}) {
+        load(offsetof(seccomp_data, nr));
+        jump(BPF_JEQ, call, 0, when ? 5 : 3);
+        if (when) {
+            load(lower_half(when->position));
+            jump(BPF_JSET, when->bits, 0, 3);
+        }
+        load(lower_half(denied.position));
+        jump(BPF_JSET, denied.bits, 0, 1);
         answer(EPERM);
     }
     // Calls with numbers in [first, past) are unknown.
@@ -244,6 +296,18 @@ scmp_arg_cmp has_bit(unsigned position, std::uint64_t bit) {
     return argument(position, SCMP_CMP_MASKED_EQ, bit, bit);
 }
 
+void restrict_creating(FilterMaker &filter) {
+    for (const Creating &one : creating) {
+        std::optional<FilterMaker::Bits> when;
+        if (one.flags) when = {*one.flags, flags_of_creating};
+        filter.deny_bits(one.call, {one.mode, special_modes}, when);
+    }
+#ifdef SYS_mknod
+    filter.allow_only(SYS_mknod, 1, S_IFMT, types_of_nodes);
+#endif
+    filter.allow_only(SYS_mknodat, 2, S_IFMT, types_of_nodes);
+}
+
 // Not by libseccomp, which would look at the arguments of the wrong call where the C library makes
 // sockets by socketcall() (i386, s390x). What that is asked for lies in memory, which no filter
 // sees, so nothing of this holds there.
@@ -292,6 +356,11 @@ Result<std::vector<sock_filter>> system_call_filter(SystemCalls kind) {
     filter.allow_only(SYS_ioctl, 1, all_bits, allowed_requests);
     for (const char *name : {"fcntl", "fcntl64"})
         for (const int command : denied_file_commands) filter.deny(name, int_argument(1, command));
+    if (kind != SystemCalls::server)
+        for (const char *name : {"fcntl", "fcntl64"})
+            for (const int command : std::set<int>(locks_of_files.begin(), locks_of_files.end()))
+                filter.deny(name, int_argument(1, command));
+    restrict_creating(filter);
     restrict_sockets(filter, kind);
     return filter.finish();
 }
