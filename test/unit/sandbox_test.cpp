@@ -112,6 +112,8 @@ long try_open(const std::string &path, int flags) {
     return descriptor;
 }
 
+bool has_seccomp() { return ::prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0; }
+
 class Sandbox : public testing::Test {
    protected:
     TemporaryDirectory directory;
@@ -206,14 +208,15 @@ TEST_F(Sandbox, AllowsEveryChangeInside) {
             if (landlock_abi() != 1) {  // the first ABI denied every move between directories
                 findings.allowed("moving within",
                                  ::rename((fresh + "/f").c_str(), (cache + "/f").c_str()));
-                findings.allowed("linking across",
-                                 ::link(file.c_str(), (staging + "/linked").c_str()));
                 findings.allowed("moving across",
                                  ::rename((cache + "/f").c_str(), (staging + "/moved").c_str()));
             } else {
                 findings.allowed("removing below", ::unlink((fresh + "/f").c_str()));
             }
             findings.allowed("removing a directory", ::rmdir(fresh.c_str()));
+            if (has_seccomp())
+                findings.denied("a second name",
+                                ::link(file.c_str(), (staging + "/linked").c_str()));
             FileSystem &fs = real_file_system();
             const auto durable = write_file_durably(fs, cache + "/durable", "x", 0644);
             if (!durable) findings.wrong(durable.error().message);
@@ -504,7 +507,8 @@ const std::vector<Call> &denied_calls() {
         {"leaving the group", [] { return ::setpgid(0, 0); }},
         // what belongs to files
         {"chmod", [] { return ::syscall(SYS_fchmodat, AT_FDCWD, "/", 0755); }},
-        {"link", [] { return ::syscall(SYS_linkat, AT_FDCWD, "/no-such", AT_FDCWD, "/neither", 0); }},
+        {"link",
+         [] { return ::syscall(SYS_linkat, AT_FDCWD, "/no-such", AT_FDCWD, "/neither", 0); }},
         {"fchmodat2", [] { return ::syscall(number_of_call(452), AT_FDCWD, "", 0755, 0); }, ENOSYS},
         {"fchown", [] { return ::fchown(no_descriptor, 0, 0); }},
         {"fchownat", [] { return ::fchownat(AT_FDCWD, "", 0, 0, 0); }},
@@ -596,8 +600,6 @@ const std::vector<Call> &denied_calls() {
     };
     return calls;
 }
-
-bool has_seccomp() { return ::prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0; }
 
 TEST_F(Sandbox, DeniesSystemCallsThatNothingNeeds) {
     if (!has_seccomp()) GTEST_SKIP() << "this kernel has no seccomp";
