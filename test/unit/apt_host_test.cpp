@@ -88,6 +88,21 @@ TEST_F(RecordedConfig, PasswordsAreNotKept) {
     EXPECT_TRUE(std::filesystem::is_empty(directory / "apt"));
 }
 
+TEST_F(RecordedConfig, OtherAtSignsAreNoPasswords) {
+    directory.put("host/dump", "Acquire::Snapshots::URI::Host::x \"https://example.org/@PATH@/@SNAPSHOTID@/\";\n");
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(load());
+    EXPECT_EQ(runs(), 1U);
+    // Of an address that is no proxy's, and of a proxy's that is no address.
+    for (const char *line : {"Acquire::Other \"https://me:secret@example.org/\";\n", "Acquire::ftp::ProxyLogin \"USER me@x\";\n"}) {
+        directory.put("host/dump", line);
+        make_old("host/etc/apt/apt.conf");
+        host.environment = {line};
+        const std::size_t before = runs();
+        for (int i = 0; i < 2; ++i) ASSERT_TRUE(load());
+        EXPECT_EQ(runs(), before + 2) << line;
+    }
+}
+
 TEST_F(RecordedConfig, WorksWhereNothingCanBeKept) {
     host.records = directory / "host/apt-config";  // a file
     ASSERT_TRUE(load());

@@ -92,10 +92,27 @@ std::optional<AptConfig> recorded_config(const AptHost &host, AptCache &records,
     return std::move(*config);
 }
 
+// A user name in a URL, or anything like it about a proxy.
+bool may_have_password(std::string_view dump) {
+    for (std::size_t at = 0; at < dump.size();) {
+        const std::size_t end = std::min(dump.find('\n', at), dump.size());
+        const std::string_view line = dump.substr(at, end - at);
+        at = end + 1;
+        if (line.find('@') == std::string_view::npos) continue;
+        if (lower_case(std::string(line)).find("proxy") != std::string::npos) return true;
+        for (std::size_t host = 0; (host = line.find("://", host)) != std::string_view::npos;) {
+            host += 3;
+            if (line.substr(host, line.find_first_of("/\" ", host) - host).find('@') != std::string_view::npos)
+                return true;
+        }
+    }
+    return false;
+}
+
 Result<void> record_config(const AptHost &host, const AptConfig &config, const std::string &dump, std::int64_t started,
                            AptCache &records, FileSystem &fs) {
-    // A proxy's password, say, has no place in one more file.
-    if (dump.find('@') != std::string::npos) return {};
+    // A proxy's password has no place in one more file.
+    if (may_have_password(dump)) return {};
     const std::vector<std::string> paths = watched_paths(host, config);
     std::int64_t newest = 0;
     const std::string digest = TRY(fingerprint(host, paths, fs, newest));
