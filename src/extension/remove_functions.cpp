@@ -46,6 +46,14 @@ Result<void> check_unused(const InstalledPackage &installed, const std::vector<U
         }
         if (hint.find(remedy) == std::string::npos) hint += remedy;
     }
+    for (const pg::Row &row :
+         pg::query("SELECT slot_name, plugin, pg_catalog.quote_literal(slot_name) FROM "
+                   "pg_catalog.pg_replication_slots WHERE plugin OPERATOR(pg_catalog.=) ANY "
+                   "($1::pg_catalog.text[]) ORDER BY 1",
+                   {pg::array_literal(libraries_of(installed.package))})) {
+        detail += "Replication slot \"" + *row[0] + "\" has output plugin \"" + *row[1] + "\". ";
+        hint += "Run SELECT pg_drop_replication_slot(" + *row[2] + ") first. ";
+    }
     if (!dependents.empty()) {
         detail += dependents.text();
         hint += "Remove what requires it first, or in the same call. ";

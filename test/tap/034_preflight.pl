@@ -51,6 +51,8 @@ subtest 'an output plugin' => sub {
     }
     $server->sql('CREATE TABLE noted (a int); INSERT INTO noted VALUES (1)');
     is($server->sql(q{SELECT data FROM pg_logical_slot_get_changes('stenographer_slot', NULL, NULL) WHERE data <> ''}), 'noted', 'it works');
+    $server->refuses('remove() while a slot uses it', q{SELECT pgx.remove('stenographer')}, { sqlstate => '55000', message => qr/is in use$/,
+            detail => 'Replication slot "stenographer_slot" has output plugin "stenographer".', hint => qr/^Run SELECT pg_drop_replication_slot\('stenographer_slot'\) first\. / });
     $server->sql(q{SELECT pg_drop_replication_slot('stenographer_slot')});
 };
 
